@@ -1,0 +1,1 @@
+//! The trail: journal file, hash chain, verifier, report for people. Decides nothing.

@@ -1,0 +1,1 @@
+//! Arguments to a job; nothing is done here.

@@ -1,0 +1,1 @@
+//! The embedded cluster and metrics behind `ripcord demo`.

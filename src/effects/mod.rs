@@ -1,0 +1,1 @@
+//! Adapters to the world: shell, http, kube, helm, prometheus. They hold no opinions and no run.

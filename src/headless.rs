@@ -1,0 +1,1 @@
+//! The frontend without a terminal: policies to commands, facts to lines.

@@ -1,0 +1,1 @@
+//! A Markdown guide becomes a runbook to finish by hand.

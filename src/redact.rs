@@ -1,0 +1,1 @@
+//! Secrets are taken out by value, in every usual encoding, across chunks.
