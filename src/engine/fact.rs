@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::message::{Actor, Done, EvidenceGiven, Look, Reading, Resolution, Selected, Started};
+use super::state::{AfterCancel, VerifiedAct};
 use crate::runbook::{
     model::{Action, EndCategory, Risk, Runbook},
     value::{Dur, StepId},
@@ -66,7 +67,10 @@ pub enum Fact {
     },
     /// Stopping what is in flight was asked for; what then.
     #[serde(rename = "step.cancelling")]
-    StepCancelling { step: StepId, attempt: u32, by: Actor },
+    StepCancelling { step: StepId, attempt: u32, by: Actor, then: AfterCancel },
+    /// The act is over as far as its adapter can tell; the step's `verify` looks now.
+    #[serde(rename = "step.verifying")]
+    StepVerifying { step: StepId, attempt: u32, act: VerifiedAct, done: Done },
     /// The read-only check after the act.
     #[serde(rename = "step.verified")]
     StepVerified {

@@ -1,8 +1,9 @@
 //! A run as the fold of its facts. Read by everybody, changed only by `apply`.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::{BTreeMap, BTreeSet}, sync::Arc};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
@@ -51,8 +52,10 @@ pub struct StepState {
     pub outcome: Option<StepResult>,
     /// Attempts over the whole run.
     pub attempts: u32,
-    /// Attempts since control last came here; what `retries.limit` counts.
-    pub attempts_this_visit: u32,
+    /// Retries by the step's own rule since control last came here; what `retries.limit` counts.
+    pub retries_used: u32,
+    /// An intent stands since control last came here, so `when` was answered.
+    pub begun: bool,
     pub visits: u32,
     pub entered_at: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
@@ -114,12 +117,10 @@ pub struct GuardState {
 pub enum Phase {
     /// The run has not begun, or is over.
     Idle,
-    /// Control is here and nothing was done yet; machine work goes on at once, the rest asks.
+    /// Control is here and nothing was done yet; machine work goes on at once, what writes asks first.
     Entered,
     /// The calendar is closed; waits for a typed reason.
     CalendarClosed(String),
-    /// Waits for a person's yes to the intent shown.
-    Confirming,
     /// Confirmed; the baseline is read before the first write's intent.
     Capturing,
     /// An intent stands and no outcome: work in flight, a person at it, a gate or wait going on.
@@ -137,13 +138,15 @@ pub enum Phase {
 }
 
 /// What is being verified: an act that reported success, or one nobody knows the end of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum VerifiedAct {
     Reported,
     Unknown,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum AfterCancel {
     Lane,
     Abort,
@@ -159,7 +162,7 @@ pub struct Run {
     pub(super) lane: Lane,
     pub(super) at: Option<StepId>,
     pub(super) phase: Phase,
-    pub(super) steps: BTreeMap<StepId, StepState>,
+    pub(super) steps: BTreeMap<StepId, Arc<StepState>>,
     pub(super) baseline: Option<Baseline>,
     /// The first forward intent of risk write or more stands in the trail.
     pub(super) writes_begun: bool,
@@ -174,8 +177,9 @@ pub struct Run {
     pub(super) last_at: Timestamp,
     /// A confirmation's selection, until the intent that uses it stands.
     pub(super) selected: Option<super::message::Selected>,
-    /// What was confirmed, byte for byte, until its intent stands.
-    pub(super) confirmed: Option<Box<Intent>>,
+    /// What has been asked of the world and not answered. Not folded from facts: a process that takes
+    /// the run over has asked nothing yet, so it asks again.
+    pub(super) in_flight: BTreeSet<(Ticket, String, Timestamp)>,
 }
 
 /// One row of the step list, in the order shown: nested steps under their parent, the lane last.
@@ -225,7 +229,7 @@ impl Run {
     }
 
     pub fn state(&self, id: &StepId) -> Option<&StepState> {
-        self.steps.get(id)
+        self.steps.get(id).map(Arc::as_ref)
     }
 
     /// The recorded baseline, else the one read in preflight.
@@ -302,7 +306,7 @@ impl Run {
         for step in steps {
             let id = step.id().under(parent);
             let current = self.at.as_ref() == Some(&id);
-            out.push(Row { step, lane, depth, state: self.steps.get(&id), current, id: id.clone() });
+            out.push(Row { step, lane, depth, state: self.state(&id), current, id: id.clone() });
             if let crate::runbook::model::Action::Runbook(nested) = &step.action
                 && let Some(book) = &nested.book
             {

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
 
 /// A duration as people write it: `30s`, `5m`, `1h30m`, `500ms`, `90d`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -105,7 +105,7 @@ impl JsonSchema for Dur {
 
 /// A number, duration or switch that may also be one whole `${{ … }}` template.
 /// After rendering it is always [`Tpl::Value`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Tpl<T> {
     Value(T),
@@ -125,6 +125,24 @@ impl<'de> Deserialize<'de> for Template {
             Ok(Self(text))
         } else {
             Err(serde::de::Error::custom("neither a value nor one whole ${{ … }}"))
+        }
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Tpl<T> {
+    /// A rendered template may be text (every output of a script is), so text that reads as the value is taken.
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let value = serde_json::Value::deserialize(d)?;
+        let error = match T::deserialize(value.clone()) {
+            Ok(value) => return Ok(Self::Value(value)),
+            Err(error) => error,
+        };
+        if let Ok(template) = Template::deserialize(value.clone()) {
+            return Ok(Self::Template(template));
+        }
+        match value.as_str().map(serde_json::from_str::<T>) {
+            Some(Ok(value)) => Ok(Self::Value(value)),
+            _ => Err(serde::de::Error::custom(error)),
         }
     }
 }
