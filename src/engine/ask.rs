@@ -19,6 +19,11 @@ pub enum Ask {
         intent: Box<Intent>,
         typed: Option<String>,
     },
+    /// The act needs something selected in the pods pane first.
+    Select {
+        step: StepId,
+        reason: String,
+    },
     Checklist {
         step: StepId,
     },
@@ -58,7 +63,8 @@ impl Ask {
         match self {
             Self::Start | Self::Calendar { .. } | Self::Guard { .. } => None,
             Self::Confirm { intent, .. } => Some(&intent.step),
-            Self::Checklist { step }
+            Self::Select { step, .. }
+            | Self::Checklist { step }
             | Self::Manual { step }
             | Self::Approval { step }
             | Self::Decision { step }

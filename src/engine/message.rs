@@ -319,7 +319,7 @@ pub struct Look {
     pub detail: String,
 }
 
-/// A measured number, or why there is none.
+/// A measured number, or why there is none. For pods `value` counts restarts, `samples` ready pods.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Reading {
@@ -332,8 +332,10 @@ pub enum Reading {
     },
     /// Empty vector, NaN, ±Inf, stale.
     NoData { why: String },
-    /// Several series, a warning, an unreachable server, a query that does not parse.
+    /// Several series, a warning, a query that does not parse.
     Error { why: String },
+    /// Nobody could be asked: the server is away, or the slot lies where nothing remembers it.
+    Unreachable { why: String },
 }
 
 /// A finite number that is text in the trail, so that stored bytes equal canonical bytes.

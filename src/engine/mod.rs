@@ -10,13 +10,30 @@
 //! A report counts only if its ticket is in flight and it answers what was asked. No data never passes a
 //! gate. A decision is legal by construction: the draft applies each fact as it is drafted.
 
+pub mod analysis;
+mod apply;
 pub mod ask;
+mod asks;
+mod begin;
+mod clock;
+pub mod command;
+mod decide;
+mod draft;
 pub mod fact;
+mod flow;
+mod gates;
+mod guards;
 pub mod message;
 pub mod path;
+mod people;
+mod report;
+mod resume;
+mod ripcord;
+mod scope;
 pub mod state;
 
+pub use apply::Corrupt;
 pub use ask::Ask;
 pub use fact::Fact;
-pub use message::{Actor, Command, Decision, Effect, Input, Report, Ticket};
+pub use message::{Actor, Command, Decision, Effect, Input, Refusal, Report, Ticket};
 pub use state::Run;

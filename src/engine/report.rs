@@ -1,0 +1,68 @@
+//! What the world answers. A report counts only if its ticket is the one in flight and it answers what was asked.
+
+use super::{
+    draft::{Draft, Ruled},
+    fact::Fact,
+    message::{Report, Ticket},
+    state::{Phase, VerifiedAct},
+};
+use crate::runbook::model::Action;
+
+impl Draft {
+    pub(super) fn report(&mut self, ticket: &Ticket, report: &Report) -> Ruled {
+        if let Report::Captured(result) = report {
+            return self.captured(result);
+        }
+        if let Some(index) = ticket.guard_index() {
+            return self.guard_report(index, report);
+        }
+        let id = &ticket.step;
+        match self.run.phase().clone() {
+            Phase::Cancelling { ticket: flying, then } if &flying == ticket => match report {
+                Report::Started(_) => self.started(ticket, report),
+                _ => self.cancelled(id, then, report),
+            },
+            Phase::Verifying { ticket: flying, act } if &flying == ticket => match (report, act) {
+                (Report::Probed { item: None, look }, _) => self.verified(id, look),
+                (Report::Unknown { message }, VerifiedAct::Reported | VerifiedAct::Unknown) => {
+                    self.verified(id, &super::message::Look { passed: None, detail: message.clone() })
+                }
+                _ => Ok(()),
+            },
+            Phase::Busy(flying) if &flying == ticket => self.busy_report(ticket, report),
+            _ => Ok(()), // late, or of another attempt: it no longer answers anything
+        }
+    }
+
+    fn busy_report(&mut self, ticket: &Ticket, report: &Report) -> Ruled {
+        let id = &ticket.step;
+        let Some(action) = self.run.action_in_hand(id).cloned() else { return Ok(()) };
+        match (&action, report) {
+            (Action::Checklist(_), Report::Probed { item: Some(item), look }) => self.item_seen(id, item, look),
+            (Action::Analysis(_), Report::Sample { metric, slot, reading }) => {
+                self.gate_sample(id, metric, *slot, reading)
+            }
+            (action, report) if action.is_machine_work() || matches!(action, Action::PortForward(_)) => match report {
+                Report::Started(_) => self.started(ticket, report),
+                Report::Succeeded(done) => self.succeed(id, done.clone()),
+                Report::Failed(failure) => {
+                    self.outcome(id, super::fact::StepResult::Failed, failure.clone().into())?;
+                    self.after_failure(id)
+                }
+                Report::Unknown { message } => self.unknown(id, message),
+                _ => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    fn started(&mut self, ticket: &Ticket, report: &Report) -> Ruled {
+        let Report::Started(started) = report else { return Ok(()) };
+        let known = self.run.state(&ticket.step).and_then(|state| state.started.as_ref());
+        if known == Some(started) {
+            return Ok(()); // attached again to what the trail knows
+        }
+        let (step, attempt) = (ticket.step.clone(), ticket.attempt);
+        self.fact(Fact::StepStarted { step, attempt, started: started.clone() })
+    }
+}

@@ -1,0 +1,226 @@
+//! What a step's expressions and templates may see, and the intent rendered from it.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+use serde_json::{Map, Value, json};
+
+use super::{
+    fact::Intent,
+    message::Selected,
+    path::{self, Found},
+    state::{Lane, Run},
+};
+use crate::runbook::{
+    expr,
+    model::{Action, Runbook, Step},
+    params::env_name,
+    value::{Dur, StepId, Tpl},
+};
+
+/// Why a step could not be rendered; it fails before its intent.
+pub type Unrendered = String;
+
+impl Run {
+    /// Exactly what the next attempt at a step would do, as its preview shows it.
+    pub fn intent_for(&self, id: &StepId, selected: Option<&Selected>) -> Result<Intent, Unrendered> {
+        let found = path::find(self.book(), id).ok_or_else(|| format!("step {id} is not in the runbook"))?;
+        let scope = self.scope(id, selected.or(self.selected.as_ref()));
+        let ids = leaf_ids(found.book);
+        let action = render_action(&found.step.action, &scope, &ids)?;
+        let env = self.env(&found, id, &scope, &ids)?;
+        let timeout = render_timeout(found.step, &action, &scope, &ids)?;
+        let target = &self.opened.target;
+        Ok(Intent {
+            step: id.clone(),
+            attempt: self.state(id).map_or(0, |state| state.attempts) + 1,
+            risk: found.step.risk(),
+            command: super::command::line(&action, &target.namespace, &target.context),
+            action,
+            env,
+            timeout,
+        })
+    }
+
+    /// A title, doc or prompt with its values filled in; as written where they are not known yet.
+    pub fn text_for(&self, id: &StepId, text: &str) -> String {
+        let Some(found) = path::find(self.book(), id) else { return text.to_owned() };
+        match expr::render(text, &self.scope(id, None), &leaf_ids(found.book)) {
+            Ok(Value::String(text)) => text,
+            Ok(other) => other.to_string(),
+            Err(_) => text.to_owned(),
+        }
+    }
+
+    /// The names in scope of a step, as `actions.md` lists them.
+    pub fn scope(&self, id: &StepId, selected: Option<&Selected>) -> Value {
+        let parent = id.parent();
+        let book = path::find(self.book(), id).map_or(self.book(), |found| found.book);
+        let opened = &self.opened;
+        let secrets: Map<String, Value> =
+            book.secrets.keys().map(|name| (name.clone(), json!(format!("${{{{ secrets.{name} }}}}")))).collect();
+        let mut scope = json!({
+            "params": self.params_of(parent.as_ref()),
+            "secrets": secrets,
+            "run": { "id": opened.run, "operator": opened.operator.name, "startedAt": opened.started_at.to_string() },
+            "target": { "context": opened.target.context, "namespace": opened.target.namespace },
+            "steps": self.steps_scope(book, parent.as_ref()),
+        });
+        if let Some(baseline) = self.baseline() {
+            scope["baseline"] = json!({
+                "kind": baseline.kind, "name": baseline.name, "revision": baseline.revision,
+                "images": baseline.images, "age": baseline.age,
+            });
+        }
+        if let Some(selected) = selected {
+            scope["selected"] = serde_json::to_value(selected).unwrap_or_default();
+        }
+        scope
+    }
+
+    /// The params of the runbook that a path's parent opened; the run's own at the top.
+    fn params_of(&self, parent: Option<&StepId>) -> BTreeMap<String, Value> {
+        let Some(parent) = parent else { return self.opened.params.clone() };
+        let with = match self.state(parent).and_then(|state| state.intent.as_deref()) {
+            Some(Intent { action: Action::Runbook(nested), .. }) => nested.with.clone(),
+            _ => IndexMap::new(),
+        };
+        let declared = match self.step(parent).map(|step| &step.action) {
+            Some(Action::Runbook(nested)) => nested.book.as_ref().map(|book| &book.params),
+            _ => None,
+        };
+        let defaults =
+            declared.into_iter().flatten().filter_map(|(name, param)| Some((name.clone(), param.default.clone()?)));
+        defaults.chain(with).collect()
+    }
+
+    fn steps_scope(&self, book: &Runbook, parent: Option<&StepId>) -> Value {
+        let mut steps = Map::new();
+        for step in book.steps.iter().chain(&book.rollback) {
+            let id = step.id().under(parent);
+            let mut entry = Map::new();
+            let state = self.state(&id);
+            entry.insert("status".into(), json!(state.map_or("pending", |state| state.status.word())));
+            if let Some(state) = state {
+                if let Some(outcome) = state.outcome {
+                    entry.insert("outcome".into(), json!(outcome.word()));
+                }
+                if let Some(choice) = &state.choice {
+                    entry.insert("choice".into(), json!(choice));
+                }
+                entry.insert("outputs".into(), json!(state.outputs));
+            }
+            steps.insert(step.id().as_str().to_owned(), Value::Object(entry));
+        }
+        Value::Object(steps)
+    }
+
+    /// Params and secrets under their upper-case names, then the step's own `env` over them.
+    fn env(
+        &self,
+        found: &Found<'_>,
+        id: &StepId,
+        scope: &Value,
+        ids: &[&str],
+    ) -> Result<IndexMap<String, String>, Unrendered> {
+        let mut env = IndexMap::new();
+        if !needs_env(&found.step.action) {
+            return Ok(env);
+        }
+        for (name, value) in self.params_of(id.parent().as_ref()) {
+            env.insert(env_name(&name), plain(&value));
+        }
+        for name in found.book.secrets.keys() {
+            env.insert(env_name(name), format!("${{{{ secrets.{name} }}}}"));
+        }
+        for (name, text) in &found.step.common.env {
+            let value = expr::render(text, scope, ids).map_err(|error| format!("env {name}: {error}"))?;
+            env.insert(name.clone(), plain(&value));
+        }
+        Ok(env)
+    }
+
+    /// A condition of a step or a branch, in that step's scope.
+    pub(super) fn truth(&self, id: &StepId, condition: &str) -> Result<bool, Unrendered> {
+        let book = path::find(self.book(), id).map_or(self.book(), |found| found.book);
+        expr::truth(condition, &self.scope(id, self.selected.as_ref()), &leaf_ids(book))
+            .map_err(|error| error.to_string())
+    }
+
+    pub(super) fn lane_steps(&self, lane: Lane) -> &[Step] {
+        match lane {
+            Lane::Forward => &self.book().steps,
+            Lane::Rollback => &self.book().rollback,
+        }
+    }
+}
+
+fn needs_env(action: &Action) -> bool {
+    match action {
+        Action::Run(_) | Action::Helm(_) => true,
+        Action::Checklist(list) => list.items.iter().any(|item| item.probe.is_some()),
+        _ => false,
+    }
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+pub(super) fn leaf_ids(book: &Runbook) -> Vec<&str> {
+    book.steps.iter().chain(&book.rollback).map(|step| step.id().as_str()).collect()
+}
+
+/// Every template of an action filled in. A nested runbook renders only what it is given.
+fn render_action(action: &Action, scope: &Value, ids: &[&str]) -> Result<Action, Unrendered> {
+    let mut bare = action.clone();
+    if let Action::Runbook(nested) = &mut bare {
+        nested.book = None;
+    }
+    let value = serde_json::to_value(&bare).map_err(|error| error.to_string())?;
+    let value = expr::render_json(&value, scope, ids).map_err(|error| error.to_string())?;
+    serde_json::from_value(value).map_err(|error| error.to_string())
+}
+
+/// Per attempt: as written, else the action's own `timeout` + 30 s, else 5 m; only machine work has one.
+fn render_timeout(step: &Step, action: &Action, scope: &Value, ids: &[&str]) -> Result<Option<Dur>, Unrendered> {
+    if let Some(timeout) = &step.common.timeout {
+        return dur(timeout, scope, ids).map(Some);
+    }
+    if !action.is_machine_work() {
+        return Ok(None);
+    }
+    let own = match action {
+        Action::Http(http) => http.timeout.as_ref(),
+        Action::Kubernetes(verb) => own_timeout(verb),
+        Action::Helm(crate::runbook::model::Helm::Upgrade(upgrade)) => upgrade.timeout.as_ref(),
+        Action::Helm(crate::runbook::model::Helm::Rollback(rollback)) => rollback.timeout.as_ref(),
+        _ => None,
+    };
+    Ok(Some(match own.and_then(Tpl::value) {
+        Some(Dur(own)) => Dur(own + std::time::Duration::from_secs(30)),
+        None => Dur::mins(5),
+    }))
+}
+
+fn own_timeout(verb: &crate::runbook::model::Kubernetes) -> Option<&Tpl<Dur>> {
+    use crate::runbook::model::Kubernetes::{RolloutRestart, RolloutStatus, Wait};
+    match verb {
+        Wait(wait) => wait.timeout.as_ref(),
+        RolloutStatus(rollout) | RolloutRestart(rollout) => rollout.timeout.as_ref(),
+        _ => None,
+    }
+}
+
+pub(super) fn dur(value: &Tpl<Dur>, scope: &Value, ids: &[&str]) -> Result<Dur, Unrendered> {
+    match value {
+        Tpl::Value(dur) => Ok(*dur),
+        Tpl::Template(template) => {
+            let value = expr::render(&template.0, scope, ids).map_err(|error| error.to_string())?;
+            plain(&value).parse::<Dur>().map_err(|error| error.to_string())
+        }
+    }
+}

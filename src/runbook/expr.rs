@@ -1,0 +1,306 @@
+//! Expressions and `${{ … }}` templates: the only file that names the expression engine.
+//! Undefined names are errors, work is limited by fuel, nothing here reads a file or a clock.
+
+use std::collections::BTreeSet;
+
+use minijinja::{Environment, UndefinedBehavior, value::Serde};
+use serde_json::Value;
+
+/// Steps of the expression engine; far above any honest condition, far below a hang.
+const FUEL: u64 = 50_000;
+
+/// An expression or template that cannot be evaluated, and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("«{expression}»: {why}")]
+pub struct ExprError {
+    pub expression: String,
+    pub why: String,
+}
+
+fn failed(expression: &str, why: impl Into<String>) -> ExprError {
+    ExprError { expression: expression.trim().to_owned(), why: why.into() }
+}
+
+fn environment() -> Environment<'static> {
+    let mut env = Environment::new();
+    env.set_undefined_behavior(UndefinedBehavior::Strict);
+    env.set_fuel(Some(FUEL));
+    env
+}
+
+thread_local! {
+    static ENV: Environment<'static> = environment();
+}
+
+/// A piece of a text with templates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece<'a> {
+    Text(&'a str),
+    /// What stands between `${{` and `}}`, and where in the text it starts (bytes).
+    Expression {
+        source: &'a str,
+        at: usize,
+    },
+}
+
+/// Splits a text at its templates. An opened template must be closed.
+pub fn pieces(text: &str) -> Result<Vec<Piece<'_>>, ExprError> {
+    let mut pieces = Vec::new();
+    let mut done = 0;
+    while let Some(open) = text[done..].find("${{") {
+        let start = done + open;
+        let inner = start + 3;
+        let length = closing(&text[inner..]).ok_or_else(|| failed(&text[start..], "`${{` without `}}`"))?;
+        if start > done {
+            pieces.push(Piece::Text(&text[done..start]));
+        }
+        pieces.push(Piece::Expression { source: &text[inner..inner + length], at: inner });
+        done = inner + length + 2;
+    }
+    if done < text.len() {
+        pieces.push(Piece::Text(&text[done..]));
+    }
+    Ok(pieces)
+}
+
+/// Where `}}` stands outside quotes.
+fn closing(text: &str) -> Option<usize> {
+    let (mut quote, mut previous) = (None, ' ');
+    for (at, c) in text.char_indices() {
+        match (quote, c) {
+            (None, '\'' | '"') => quote = Some(c),
+            (Some(q), c) if q == c && previous != '\\' => quote = None,
+            (None, '}') if text[at..].starts_with("}}") => return Some(at),
+            _ => {}
+        }
+        previous = c;
+    }
+    None
+}
+
+/// True where a text holds a template.
+pub fn is_templated(text: &str) -> bool {
+    text.contains("${{")
+}
+
+/// Fills in every template of a text. A text that is one whole template keeps the value's own type.
+pub fn render(text: &str, scope: &Value, ids: &[&str]) -> Result<Value, ExprError> {
+    if !is_templated(text) {
+        return Ok(Value::String(text.to_owned()));
+    }
+    let pieces = pieces(text)?;
+    if let [Piece::Expression { source, .. }] = trimmed(&pieces).as_slice() {
+        return evaluate(source, scope, ids);
+    }
+    let mut out = String::with_capacity(text.len());
+    for piece in pieces {
+        match piece {
+            Piece::Text(text) => out.push_str(text),
+            Piece::Expression { source, .. } => out.push_str(&plain(&evaluate(source, scope, ids)?)),
+        }
+    }
+    Ok(Value::String(out))
+}
+
+fn trimmed<'a>(pieces: &[Piece<'a>]) -> Vec<Piece<'a>> {
+    pieces.iter().filter(|piece| !matches!(piece, Piece::Text(text) if text.trim().is_empty())).cloned().collect()
+}
+
+/// Fills in every string of a value; the keys of its objects stay as they are.
+pub fn render_json(value: &Value, scope: &Value, ids: &[&str]) -> Result<Value, ExprError> {
+    Ok(match value {
+        Value::String(text) => render(text, scope, ids)?,
+        Value::Array(items) => {
+            Value::Array(items.iter().map(|item| render_json(item, scope, ids)).collect::<Result<_, _>>()?)
+        }
+        Value::Object(map) => {
+            let rendered = map.iter().map(|(key, value)| Ok((key.clone(), render_json(value, scope, ids)?)));
+            Value::Object(rendered.collect::<Result<_, ExprError>>()?)
+        }
+        other => other.clone(),
+    })
+}
+
+/// Fills a PromQL query in; each value is escaped as what stands between the quotes of a label matcher.
+pub fn render_promql(text: &str, scope: &Value, ids: &[&str]) -> Result<String, ExprError> {
+    let mut out = String::with_capacity(text.len());
+    for piece in pieces(text)? {
+        match piece {
+            Piece::Text(text) => out.push_str(text),
+            Piece::Expression { source, .. } => {
+                for c in plain(&evaluate(source, scope, ids)?).chars() {
+                    match c {
+                        '\\' | '"' | '\'' => out.extend(['\\', c]),
+                        '\n' => out.push_str("\\n"),
+                        c => out.push(c),
+                    }
+                }
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// Evaluates a condition (`when`, `choices[].when`).
+pub fn truth(expression: &str, scope: &Value, ids: &[&str]) -> Result<bool, ExprError> {
+    evaluate_raw(expression, scope, ids).map(|value| value.is_true())
+}
+
+/// Evaluates a metric's condition: the number is `result`, the comparison's is `baseline`.
+pub fn condition(expression: &str, result: f64, baseline: Option<f64>) -> Result<bool, ExprError> {
+    let mut scope = serde_json::Map::new();
+    scope.insert("result".into(), serde_json::json!(result));
+    if let Some(baseline) = baseline {
+        scope.insert("baseline".into(), serde_json::json!(baseline));
+    }
+    truth(expression, &Value::Object(scope), &[])
+}
+
+/// Evaluates an expression to a JSON value.
+pub fn evaluate(expression: &str, scope: &Value, ids: &[&str]) -> Result<Value, ExprError> {
+    let value = evaluate_raw(expression, scope, ids)?;
+    if value.is_undefined() {
+        return Err(failed(expression, "is undefined; is the name right, and has that step run?"));
+    }
+    serde_json::to_value(&value).map_err(|error| failed(expression, error.to_string()))
+}
+
+fn evaluate_raw(expression: &str, scope: &Value, ids: &[&str]) -> Result<minijinja::Value, ExprError> {
+    let source = rewrite_ids(expression, ids);
+    ENV.with(|env| {
+        let compiled = env.compile_expression(source.trim()).map_err(|error| failed(expression, words(&error)))?;
+        compiled.eval(Serde(scope)).map_err(|error| failed(expression, words(&error)))
+    })
+}
+
+/// Compiles without evaluating; answers the dotted names it uses that it does not declare itself.
+pub fn names(expression: &str, ids: &[&str]) -> Result<BTreeSet<String>, ExprError> {
+    let source = rewrite_ids(expression, ids);
+    ENV.with(|env| {
+        let compiled = env.compile_expression(source.trim()).map_err(|error| failed(expression, words(&error)))?;
+        Ok(compiled.undeclared_variables(true).into_iter().collect())
+    })
+}
+
+fn words(error: &minijinja::Error) -> String {
+    match (error.kind(), error.detail()) {
+        (minijinja::ErrorKind::UndefinedError, _) => "uses a value that is not there".into(),
+        (kind, Some(detail)) => format!("{kind}: {detail}"),
+        (kind, None) => kind.to_string(),
+    }
+}
+
+/// `steps.grey-zone.choice` → `steps["grey-zone"].choice`: the longest declared id after `steps.` is meant.
+pub fn rewrite_ids(expression: &str, ids: &[&str]) -> String {
+    if !ids.iter().any(|id| id.contains('-')) || !expression.contains("steps.") {
+        return expression.to_owned();
+    }
+    let mut out = String::with_capacity(expression.len() + 16);
+    let mut quote = None;
+    let mut at = 0;
+    while at < expression.len() {
+        let rest = &expression[at..];
+        let Some(c) = rest.chars().next() else { break };
+        match (quote, c) {
+            (None, '\'' | '"') => quote = Some(c),
+            (Some(q), c) if q == c => quote = None,
+            (None, 's') if rest.starts_with("steps.") && starts_word(expression, at) => {
+                if let Some(id) = longest_id(&rest["steps.".len()..], ids) {
+                    out.push_str(&format!("steps[\"{id}\"]"));
+                    at += "steps.".len() + id.len();
+                    continue;
+                }
+            }
+            _ => {}
+        }
+        out.push(c);
+        at += c.len_utf8();
+    }
+    out
+}
+
+fn starts_word(text: &str, at: usize) -> bool {
+    !text[..at].chars().next_back().is_some_and(|c| c.is_alphanumeric() || matches!(c, '_' | '.'))
+}
+
+fn longest_id<'a>(rest: &str, ids: &[&'a str]) -> Option<&'a str> {
+    let ends = |id: &str| !rest[id.len()..].chars().next().is_some_and(|c| c.is_alphanumeric() || c == '_');
+    ids.iter().copied().filter(|id| rest.starts_with(id) && ends(id)).max_by_key(|id| id.len())
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn scope() -> Value {
+        json!({
+            "params": {"image_tag": "v1.4.2", "replicas": 3, "odd": "a\"}\\ b"},
+            "secrets": {"key": "${{ secrets.key }}"},
+            "steps": {"grey-zone": {"choice": "hold"}, "grey": {"choice": "x"}, "list": {"outputs": {"items": "a}}b"}}},
+        })
+    }
+
+    #[test]
+    fn a_whole_template_keeps_its_type_and_others_become_text() {
+        assert_eq!(render("${{ params.replicas }}", &scope(), &[]).unwrap(), json!(3));
+        assert_eq!(render("x${{ params.replicas }}y", &scope(), &[]).unwrap(), json!("x3y"));
+        assert_eq!(render("no template", &scope(), &[]).unwrap(), json!("no template"));
+    }
+
+    #[test]
+    fn braces_inside_quotes_do_not_close_a_template() {
+        assert_eq!(render("${{ 'a}}b' }}!", &scope(), &[]).unwrap(), json!("a}}b!"));
+    }
+
+    #[test]
+    fn an_undefined_name_is_an_error_not_an_empty_text() {
+        for text in ["${{ params.nope }}", "${{ nope }}", "${{ steps.grey.outputs.x }}", "${{ open"] {
+            assert!(render(text, &scope(), &["grey"]).is_err(), "{text}");
+        }
+        assert!(truth("params.nope == 'x'", &scope(), &[]).is_err());
+    }
+
+    #[test]
+    fn the_longest_declared_id_after_steps_is_meant() {
+        let ids = ["grey", "grey-zone"];
+        assert_eq!(
+            rewrite_ids("steps.grey-zone.choice == 'steps.grey-zone'", &ids),
+            "steps[\"grey-zone\"].choice == 'steps.grey-zone'"
+        );
+        assert!(truth("steps.grey-zone.choice == 'hold' and steps.grey.choice == 'x'", &scope(), &ids).unwrap());
+        assert!(truth("steps[\"grey-zone\"].choice == 'hold'", &scope(), &ids).unwrap());
+    }
+
+    #[test]
+    fn a_secret_survives_rendering_as_its_placeholder() {
+        assert_eq!(render("${{ secrets.key }}", &scope(), &[]).unwrap(), json!("${{ secrets.key }}"));
+    }
+
+    #[test]
+    fn a_promql_value_stays_inside_its_quotes() {
+        let query = render_promql("up{v=\"${{ params.odd }}\"}", &scope(), &[]).unwrap();
+        assert_eq!(query, "up{v=\"a\\\"}\\\\ b\"}");
+    }
+
+    #[test]
+    fn conditions_compare_the_result_with_numbers_and_with_the_baseline() {
+        assert!(condition("result < 0.001", 0.0005, None).unwrap());
+        assert!(!condition("result < 0.001", 0.01, None).unwrap());
+        assert!(condition("result <= baseline * 1.2", 1.1, Some(1.0)).unwrap());
+        assert!(condition("result <= baseline", 1.1, None).is_err());
+    }
+
+    #[test]
+    fn endless_work_is_stopped() {
+        assert!(truth("range(10000000) | list | length > 1", &scope(), &[]).is_err());
+    }
+}
