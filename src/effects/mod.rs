@@ -1,1 +1,4 @@
 //! Adapters to the world: shell, http, kube, helm, prometheus. They hold no opinions and no run.
+
+pub mod helm;
+pub mod kube;

@@ -1,0 +1,1 @@
+//! Helm: releases read from their own Secrets, changes made by the operator's own `helm`.

@@ -1,0 +1,1 @@
+//! The cluster: connecting, watching, and the native verbs. Nothing here draws, and nothing here decides.
