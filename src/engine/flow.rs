@@ -231,7 +231,7 @@ impl Run {
         let found = super::path::find(self.book(), id).ok_or_else(|| format!("there is no step {id}"))?;
         let ids = super::scope::leaf_ids(found.book);
         let value = serde_json::to_value(probe).map_err(|error| error.to_string())?;
-        let value = crate::runbook::expr::render_json(&value, &self.scope(id, self.selected.as_ref()), &ids);
+        let value = super::scope::fill_probe(&value, &self.scope(id, self.selected.as_ref()), &ids);
         serde_json::from_value(value.map_err(|error| error.to_string())?).map_err(|error| error.to_string())
     }
 }

@@ -126,13 +126,14 @@ impl Draft {
         if !self.run.is_asked(id, metric, slot) {
             return Ok(()); // of a hold that was restarted
         }
-        let verdict = plan.judge(metric, reading);
+        let reading = finite(reading);
+        let verdict = plan.judge(metric, &reading);
         self.fact(Fact::GateSample {
             step: id.clone(),
             attempt: self.attempt(id),
             metric: metric.to_owned(),
             slot,
-            reading: reading.clone(),
+            reading,
             verdict,
         })
     }
@@ -157,5 +158,20 @@ impl Draft {
             (None, StepResult::Succeeded) => self.go_on(id),
             (None, verdict) => self.on_failure(id, &step, verdict.word()),
         }
+    }
+}
+
+/// NaN and ±Inf are no data.
+pub(super) fn finite(reading: &Reading) -> Reading {
+    match reading {
+        Reading::Value { value, .. } if !value.0.is_finite() => {
+            Reading::NoData { why: format!("the query gives {}", value.0) }
+        }
+        Reading::Value { value, baseline, samples } => Reading::Value {
+            value: *value,
+            baseline: baseline.filter(|number| number.0.is_finite()),
+            samples: samples.filter(|number| number.0.is_finite()),
+        },
+        other => other.clone(),
     }
 }

@@ -90,6 +90,7 @@ impl Draft {
 
     fn guard_read(&mut self, index: usize, slot: Timestamp, reading: &Reading) -> Ruled {
         let Some(rule) = self.run.book().guards.get(index).cloned() else { return Ok(()) };
+        let reading = &super::gates::finite(reading);
         let verdict = guard::judge(&rule, &self.run.book().metrics, reading);
         self.fact(Fact::GuardSample { guard: index, slot, reading: reading.clone(), verdict })?;
         let state = self.run.guards[index].clone();

@@ -210,7 +210,7 @@ pub struct Selected {
     pub container: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EvidenceGiven {
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -37,3 +37,6 @@ pub use ask::Ask;
 pub use fact::Fact;
 pub use message::{Actor, Command, Decision, Effect, Input, Refusal, Report, Ticket};
 pub use state::Run;
+
+#[cfg(test)]
+mod tests;

@@ -181,8 +181,34 @@ fn render_action(action: &Action, scope: &Value, ids: &[&str]) -> Result<Action,
         nested.book = None;
     }
     let value = serde_json::to_value(&bare).map_err(|error| error.to_string())?;
-    let value = expr::render_json(&value, scope, ids).map_err(|error| error.to_string())?;
+    let value = fill(&value, false, scope, ids).map_err(|error| error.to_string())?;
     serde_json::from_value(value).map_err(|error| error.to_string())
+}
+
+/// Keys under which an author writes data of any shape; there a whole template keeps its own type.
+/// Everywhere else a field has a type of its own, and text is what it reads.
+const FREE: [&str; 6] = ["json", "set", "values", "with", "patch", "default"];
+
+fn fill(value: &Value, free: bool, scope: &Value, ids: &[&str]) -> Result<Value, expr::ExprError> {
+    Ok(match value {
+        Value::String(_) if free => expr::render_json(value, scope, ids)?,
+        Value::String(text) => Value::String(plain(&expr::render(text, scope, ids)?)),
+        Value::Array(items) => {
+            Value::Array(items.iter().map(|item| fill(item, free, scope, ids)).collect::<Result<_, _>>()?)
+        }
+        Value::Object(map) => {
+            let filled = map
+                .iter()
+                .map(|(key, value)| Ok((key.clone(), fill(value, free || FREE.contains(&key.as_str()), scope, ids)?)));
+            Value::Object(filled.collect::<Result<_, expr::ExprError>>()?)
+        }
+        other => other.clone(),
+    })
+}
+
+/// A probe with its templates filled in, by the same rule.
+pub(super) fn fill_probe(value: &Value, scope: &Value, ids: &[&str]) -> Result<Value, expr::ExprError> {
+    fill(value, false, scope, ids)
 }
 
 /// Per attempt: as written, else the action's own `timeout` + 30 s, else 5 m; only machine work has one.

@@ -1,0 +1,231 @@
+use serde_json::json;
+
+use super::*;
+use crate::engine::{
+    fact::StepResult,
+    message::{Decimal, Reading},
+};
+
+fn metric() -> Value {
+    json!({"query": "up", "successCondition": "result < 0.001", "failureCondition": "result > 0.01"})
+}
+
+fn gated(gate: Value) -> Bottle {
+    let mut runbook = book(
+        json!([{"id": "g", "analysis": gate}, {"id": "grey", "manual": "look"}, {"id": "on", "confirm": "none", "run": "x"}]),
+        json!([{"id": "back", "run": "x"}]),
+    );
+    runbook.metrics.insert("err".into(), serde_json::from_value(metric()).unwrap());
+    let mut bottle = Bottle::of(opened(runbook, json!({})));
+    bottle.tell(Command::Start).unwrap();
+    bottle
+}
+
+fn two_minutes(extra: Value) -> Value {
+    let mut gate = json!({"for": "2m", "interval": "30s", "metrics": [{"metric": "err"}],
+        "onSuccessful": "on", "onFailed": "rollback", "onInconclusive": "grey", "onError": "grey"});
+    gate.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+    gate
+}
+
+/// Answers every measurement asked for and not answered yet.
+fn answer(bottle: &mut Bottle, reading: impl Fn(Timestamp) -> Reading) {
+    for effect in std::mem::take(&mut bottle.effects) {
+        if let Effect::Measure { ticket, slot, metrics } = effect {
+            for metric in metrics {
+                let report = Report::Sample { metric: metric.metric, slot, reading: reading(slot) };
+                bottle.hear(Input::Report { ticket: ticket.clone(), report }).unwrap();
+            }
+        }
+    }
+}
+
+fn value(number: f64) -> Reading {
+    Reading::Value { value: Decimal(number), baseline: None, samples: None }
+}
+
+fn outcome(bottle: &Bottle) -> Option<StepResult> {
+    bottle.run.state(&"g".into()).unwrap().outcome
+}
+
+#[test]
+fn a_whole_window_of_good_readings_passes_and_not_a_moment_before() {
+    let mut bottle = gated(two_minutes(json!({})));
+    for n in 0..5 {
+        assert_eq!(outcome(&bottle), None, "slot {n}");
+        answer(&mut bottle, |_| value(0.0));
+        bottle.later(30);
+    }
+    assert_eq!(outcome(&bottle), Some(StepResult::Succeeded));
+    assert_eq!(bottle.at(), "on");
+}
+
+#[test]
+fn one_bad_reading_fails_at_once() {
+    let mut bottle = gated(two_minutes(json!({})));
+    answer(&mut bottle, |_| value(0.02));
+    assert_eq!(outcome(&bottle), Some(StepResult::Failed));
+    assert_eq!(bottle.at(), "back");
+}
+
+#[test]
+fn between_the_limits_a_person_decides() {
+    let mut bottle = gated(two_minutes(json!({})));
+    answer(&mut bottle, |_| value(0.005));
+    assert_eq!((outcome(&bottle), bottle.at()), (Some(StepResult::Inconclusive), "grey"));
+}
+
+#[test]
+fn no_data_never_passes() {
+    for reading in [
+        Reading::NoData { why: "empty".into() },
+        Reading::Error { why: "3 series".into() },
+        Reading::Unreachable { why: "refused".into() },
+        value(f64::NAN),
+    ] {
+        let mut bottle = gated(two_minutes(json!({})));
+        for _ in 0..100 {
+            answer(&mut bottle, |_| reading.clone());
+            bottle.later(30);
+        }
+        let outcome = outcome(&bottle);
+        assert!(outcome.is_some() && outcome != Some(StepResult::Succeeded), "{reading:?}: {outcome:?}");
+    }
+}
+
+#[test]
+fn a_slept_through_window_is_filled_from_history() {
+    let mut bottle = gated(two_minutes(json!({})));
+    answer(&mut bottle, |_| value(0.0));
+    bottle.later(120);
+    answer(&mut bottle, |_| value(0.0));
+    bottle.later(1);
+    assert_eq!(outcome(&bottle), Some(StepResult::Succeeded));
+}
+
+#[test]
+fn a_silence_that_nobody_can_fill_begins_the_hold_again() {
+    let mut bottle = gated(two_minutes(json!({})));
+    answer(&mut bottle, |_| value(0.0));
+    bottle.later(90);
+    answer(&mut bottle, |_| Reading::Unreachable { why: "refused".into() });
+    bottle.later(1);
+    let began = bottle.kinds().iter().filter(|kind| *kind == "gate.began").count();
+    assert_eq!(began, 2);
+    for _ in 0..5 {
+        answer(&mut bottle, |_| value(0.0));
+        bottle.later(30);
+    }
+    assert_eq!(outcome(&bottle), Some(StepResult::Succeeded));
+}
+
+#[test]
+fn too_few_samples_are_not_a_success() {
+    let counted = |n: f64| Reading::Value { value: Decimal(0.0), baseline: None, samples: Some(Decimal(n)) };
+    for (samples, want) in [(2999.0, StepResult::Inconclusive), (3000.0, StepResult::Succeeded)] {
+        let mut bottle = gated(two_minutes(json!({"metrics": [{"metric": "err", "minSamples": 3000}]})));
+        for _ in 0..6 {
+            answer(&mut bottle, |_| counted(samples));
+            bottle.later(30);
+        }
+        assert_eq!(outcome(&bottle), Some(want));
+    }
+}
+
+#[test]
+fn the_order_of_answers_does_not_matter() {
+    for flip in [false, true] {
+        let mut bottle = gated(two_minutes(
+            json!({"metrics": [{"metric": "err"}, {"pods": {"selector": "a=b", "maxRestarts": 0}}]}),
+        ));
+        let mut readings = vec![("err", value(0.005)), ("pods", value(1.0))];
+        if flip {
+            readings.reverse();
+        }
+        let Some(Effect::Measure { ticket, slot, .. }) = bottle.effects.pop() else { panic!("nothing measured") };
+        for (metric, reading) in readings {
+            let report = Report::Sample { metric: metric.into(), slot, reading };
+            bottle.hear(Input::Report { ticket: ticket.clone(), report }).unwrap();
+        }
+        assert_eq!(outcome(&bottle), Some(StepResult::Failed), "flip {flip}");
+    }
+}
+
+#[test]
+fn a_gate_ends_early_only_as_skipped_with_a_reason() {
+    let mut bottle = gated(two_minutes(json!({})));
+    bottle.tell(Command::Skip { step: "g".into(), why: "SEV1 elsewhere".into() }).unwrap();
+    assert_eq!((outcome(&bottle), bottle.at()), (Some(StepResult::Skipped), "on"));
+}
+
+fn guarded(on_failure: &str) -> Bottle {
+    let mut runbook = book(
+        json!([{"id": "w", "confirm": "none", "run": "x"}, {"id": "m", "manual": "think"}]),
+        json!([{"id": "back", "run": "x"}]),
+    );
+    runbook.metrics.insert("err".into(), serde_json::from_value(metric()).unwrap());
+    runbook.guards = serde_json::from_value(
+        json!([{"metric": "err", "interval": "15s", "failureLimit": 1, "onFailure": on_failure}]),
+    )
+    .unwrap();
+    let mut bottle = Bottle::of(opened(runbook, json!({})));
+    bottle.tell(Command::Start).unwrap();
+    bottle.ok("w");
+    bottle
+}
+
+#[test]
+fn a_guard_watches_while_a_person_thinks_and_trips_when_its_limit_is_exceeded() {
+    let mut bottle = guarded("offerRollback");
+    answer(&mut bottle, |_| value(0.02));
+    assert!(!bottle.kinds().contains(&"guard.tripped".to_owned()));
+    bottle.later(15);
+    answer(&mut bottle, |_| value(0.02));
+    assert!(matches!(&bottle.run.asks(None)[0], crate::engine::Ask::Guard { guard: 0, .. }));
+    assert_eq!(bottle.at(), "m", "an offer stops nothing");
+}
+
+#[test]
+fn a_dismissed_offer_returns_after_recovery_and_a_new_trip() {
+    let mut bottle = guarded("offerRollback");
+    let read = |bottle: &mut Bottle, number: f64| {
+        answer(bottle, |_| value(number));
+        bottle.later(15);
+    };
+    read(&mut bottle, 0.02);
+    read(&mut bottle, 0.02);
+    assert!(bottle.tell(Command::DismissGuard { guard: 0, why: "".into() }).is_err());
+    bottle.tell(Command::DismissGuard { guard: 0, why: "known".into() }).unwrap();
+    read(&mut bottle, 0.02);
+    read(&mut bottle, 0.02);
+    let offered =
+        |bottle: &Bottle| bottle.run.asks(None).iter().any(|ask| matches!(ask, crate::engine::Ask::Guard { .. }));
+    assert!(!offered(&bottle));
+    read(&mut bottle, 0.0);
+    read(&mut bottle, 0.02);
+    read(&mut bottle, 0.02);
+    assert!(offered(&bottle));
+}
+
+#[test]
+fn a_guard_that_may_rolls_back_by_itself_and_guards_end_there() {
+    let mut bottle = guarded("rollback");
+    answer(&mut bottle, |_| value(0.02));
+    bottle.later(15);
+    answer(&mut bottle, |_| value(0.02));
+    assert_eq!(bottle.at(), "back");
+    bottle.effects.clear();
+    bottle.later(60);
+    assert!(bottle.effects.is_empty());
+}
+
+#[test]
+fn a_guard_that_cannot_read_neither_trips_nor_falls_silent() {
+    let mut bottle = guarded("rollback");
+    for _ in 0..10 {
+        answer(&mut bottle, |_| Reading::Unreachable { why: "refused".into() });
+        bottle.later(15);
+    }
+    assert_eq!(bottle.at(), "m");
+    assert!(bottle.kinds().iter().filter(|kind| *kind == "guard.sample").count() >= 10);
+}
