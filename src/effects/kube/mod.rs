@@ -1,1 +1,3 @@
 //! The cluster: connecting, watching, and the native verbs. Nothing here draws, and nothing here decides.
+
+pub mod connect;
