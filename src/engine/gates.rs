@@ -54,7 +54,7 @@ impl Run {
         let ids = super::scope::leaf_ids(book);
         let fill = |text: &String| -> Result<String, String> {
             let text = expr::render_promql(text, &scope, &ids).map_err(|error| error.to_string())?;
-            Ok(text.replace("$window", &format!("{window}s")))
+            Ok(expr::fill_window(&text, window))
         };
         Ok(Measurement {
             metric: key.to_owned(),

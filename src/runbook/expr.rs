@@ -141,6 +141,14 @@ pub fn render_promql(text: &str, scope: &Value, ids: &[&str]) -> Result<String, 
     Ok(out)
 }
 
+/// `$window` in a query: seconds since the hold began; as a range it gets its unit.
+pub fn fill_window(query: &str, seconds: u64) -> String {
+    query
+        .replace("[$windows]", &format!("[{seconds}s]"))
+        .replace("[$window]", &format!("[{seconds}s]"))
+        .replace("$window", &seconds.to_string())
+}
+
 /// Evaluates a condition (`when`, `choices[].when`).
 pub fn truth(expression: &str, scope: &Value, ids: &[&str]) -> Result<bool, ExprError> {
     evaluate_raw(expression, scope, ids).map(|value| value.is_true())

@@ -1,7 +1,18 @@
 //! What the author wrote: parsed, checked as a whole, typed. Nothing here knows that runs exist.
 
 pub mod calendar;
+mod check;
+mod doc;
 pub mod expr;
+mod load;
 pub mod model;
 pub mod params;
+pub mod problem;
+pub mod schema;
+mod shape;
+mod tree;
 pub mod value;
+
+pub use check::outputs_of;
+pub use load::{Loaded, MAX_DEPTH, load, load_str};
+pub use problem::Problem;

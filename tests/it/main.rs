@@ -1,1 +1,3 @@
-fn main() {}
+//! One test binary: everything that needs nothing but cargo.
+
+mod books;

@@ -1,0 +1,234 @@
+//! Everything above the steps: metadata, params, secrets, calendar, baseline, metrics, guards, panes.
+
+use std::collections::BTreeMap;
+
+use super::{
+    super::{
+        model::*,
+        params::{self, env_name, is_refused_env},
+        problem::{Problems, nearest},
+        tree::{Node, Place},
+    },
+    flow::is_id,
+    is_native_write,
+};
+
+pub(super) fn check(book: &Runbook, tree: &Node, nested: bool, problems: &mut Problems<'_>) {
+    if !is_id(&book.metadata.name) {
+        let message = format!("«{}» is not a runbook name", book.metadata.name);
+        problems
+            .error(place(tree, &["metadata", "name"]), message)
+            .hint("[a-z][a-z0-9-]{0,62}, as in `ripcord run NAME`");
+    }
+    if book.steps.is_empty() {
+        problems.error(tree.key_place("steps"), "a runbook needs at least one step");
+    }
+    values(book, tree, problems);
+    tools(book, tree, problems);
+    if let Some(calendar) = &book.calendar {
+        calendar_rules(calendar, tree, problems);
+    }
+    if let Some(prometheus) = &book.prometheus {
+        let at = tree.key_place("prometheus");
+        exactly_one(
+            &[("url", prometheus.url.is_some()), ("service", prometheus.service.is_some())],
+            at,
+            "prometheus",
+            problems,
+        );
+    }
+    metrics(book, tree, problems);
+    baseline(book, tree, nested, problems);
+    if nested {
+        for (key, there) in [
+            ("baseline", book.baseline.is_some()),
+            ("calendar", book.calendar.is_some()),
+            ("rollback", tree.get("rollback").is_some()),
+        ] {
+            if there {
+                problems.warning(tree.key_place(key), format!("`{key}` is ignored while this runbook lies in another"));
+            }
+        }
+    }
+}
+
+pub(super) fn place(tree: &Node, path: &[&str]) -> Place {
+    path.iter().fold(tree, |node, key| node.get(key).unwrap_or(node)).place
+}
+
+pub(super) fn exactly_one(given: &[(&str, bool)], at: Place, what: &str, problems: &mut Problems<'_>) -> bool {
+    let there: Vec<_> = given.iter().filter(|(_, there)| *there).map(|(name, _)| *name).collect();
+    let names: Vec<_> = given.iter().map(|(name, _)| *name).collect();
+    match there.len() {
+        1 => return true,
+        0 => problems.error(at, format!("{what} needs exactly one of {}", names.join(", "))),
+        _ => {
+            problems.error(at, format!("{what} takes exactly one of {}, not {}", names.join(", "), there.join(" and ")))
+        }
+    };
+    false
+}
+
+fn values(book: &Runbook, tree: &Node, problems: &mut Problems<'_>) {
+    let mut taken: BTreeMap<String, &str> = BTreeMap::new();
+    let names =
+        book.params.keys().map(|name| ("params", name)).chain(book.secrets.keys().map(|name| ("secrets", name)));
+    for (section, name) in names {
+        let at = tree.get(section).map_or(tree.place, |node| node.key_place(name));
+        let env = env_name(name);
+        if !env.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') || env.starts_with(|c: char| c.is_ascii_digit())
+        {
+            problems
+                .error(at, format!("`{name}` cannot be an environment variable"))
+                .hint("letters, digits, `_` and `-`, a letter first");
+        }
+        if is_refused_env(&env) {
+            problems
+                .error(at, format!("`{name}` would set {env}, which changes what a script is"))
+                .hint("choose another name");
+        }
+        if let Some(other) = taken.insert(env.clone(), name) {
+            problems.error(at, format!("`{name}` and `{other}` are both {env} in a script")).hint("rename one of them");
+        }
+    }
+    for (name, param) in &book.params {
+        let node = tree.get("params").and_then(|node| node.get(name)).unwrap_or(tree);
+        param_rules(name, param, node, problems);
+    }
+    for (name, secret) in &book.secrets {
+        let at = tree.get("secrets").map_or(tree.place, |node| node.key_place(name));
+        let given = [
+            ("fromEnv", secret.from_env.is_some()),
+            ("fromFile", secret.from_file.is_some()),
+            ("prompt", secret.prompt),
+        ];
+        exactly_one(&given, at, &format!("the secret `{name}`"), problems);
+    }
+}
+
+pub(super) fn param_rules(name: &str, param: &Param, node: &Node, problems: &mut Problems<'_>) {
+    if let Some(pattern) = &param.pattern
+        && let Err(error) = regex::Regex::new(pattern)
+    {
+        let why = error.to_string();
+        let why = why.lines().last().unwrap_or_default().to_owned();
+        problems.error(node.key_place("pattern"), format!("`{name}`: the pattern is not one: {why}"));
+        return;
+    }
+    if let Some(default) = &param.default
+        && !default.as_str().is_some_and(super::super::expr::is_templated)
+        && let Err(why) = params::check(name, param, default)
+    {
+        problems.error(
+            node.get("default").map_or(node.place, |node| node.place),
+            format!("the default breaks its own rule: {why}"),
+        );
+    }
+    if let (Some(min), Some(max)) = (param.min, param.max)
+        && min > max
+    {
+        problems.error(node.key_place("min"), format!("`{name}`: min {min} is above max {max}"));
+    }
+}
+
+fn tools(book: &Runbook, tree: &Node, problems: &mut Problems<'_>) {
+    for (tool, requirement) in &book.requires.tools {
+        if !requirement.is_empty() && semver::VersionReq::parse(requirement).is_err() {
+            let at = place(tree, &["requires", "tools", tool]);
+            problems
+                .error(at, format!("{tool}: «{requirement}» is not a version requirement"))
+                .hint("as in Cargo: \">=3.12\", \"^1.2\", or \"\" for any");
+        }
+    }
+}
+
+fn calendar_rules(calendar: &Calendar, tree: &Node, problems: &mut Problems<'_>) {
+    if let Some(zone) = calendar.timezone.as_deref().filter(|zone| *zone != "UTC")
+        && jiff::tz::TimeZone::get(zone).is_err()
+    {
+        problems
+            .error(place(tree, &["calendar", "timezone"]), format!("the time zone «{zone}» is not known"))
+            .hint("an IANA name such as Europe/Berlin");
+    }
+    let nodes = tree.get("calendar").and_then(|node| node.get("closed")).map(Node::items).unwrap_or_default();
+    for (rule, node) in calendar.closed.iter().zip(nodes) {
+        if rule.days.is_empty() && rule.from.is_none() && rule.to.is_none() {
+            problems.error(node.place, "a closed time names `days`, or `from` and `to`");
+        }
+        if let (Some(from), Some(to)) = (rule.from, rule.to)
+            && from > to
+        {
+            problems.error(node.key_place("from"), format!("{from} is after {to}"));
+        }
+    }
+}
+
+fn metrics(book: &Runbook, tree: &Node, problems: &mut Problems<'_>) {
+    let known = || book.metrics.keys().map(String::as_str);
+    let mut named = |name: &str, at: Place| {
+        if !book.metrics.contains_key(name) {
+            let hint = nearest(name, known())
+                .map_or_else(|| "declare it under `metrics:`".to_owned(), |near| format!("did you mean `{near}`?"));
+            problems.error(at, format!("there is no metric `{name}`")).hint(hint);
+        }
+    };
+    let panes = tree.get("panes").and_then(|node| node.get("metrics")).map(Node::items).unwrap_or_default();
+    for (name, node) in book.panes.metrics.iter().zip(panes) {
+        named(name, node.place);
+    }
+    let nodes = tree.get("guards").map(Node::items).unwrap_or_default();
+    for (guard, node) in book.guards.iter().zip(nodes) {
+        if let Some(name) = &guard.metric {
+            named(name, node.get("metric").map_or(node.place, |node| node.place));
+        }
+    }
+    for (guard, node) in book.guards.iter().zip(nodes) {
+        guard_rules(book, guard, node, problems);
+    }
+    if !book.metrics.is_empty() && book.prometheus.is_none() {
+        problems
+            .warning(tree.key_place("metrics"), "metrics without `prometheus:` cannot be read")
+            .hint("say where it is: `prometheus: {url: …}` or `{service: namespace/name:port}`");
+    }
+}
+
+fn guard_rules(book: &Runbook, guard: &Guard, node: &Node, problems: &mut Problems<'_>) {
+    if !exactly_one(
+        &[("metric", guard.metric.is_some()), ("pods", guard.pods.is_some())],
+        node.place,
+        "a guard",
+        problems,
+    ) {
+        return;
+    }
+    if let Some(metric) = guard.metric.as_ref().and_then(|name| book.metrics.get(name))
+        && metric.failure_condition.is_none()
+        && metric.success_condition.is_none()
+    {
+        problems.error(node.place, "this guard's metric has no condition").hint("give the metric a `failureCondition`");
+    }
+    let own = guard.pods.as_ref().is_some_and(|pods| pods.max_restarts.is_some() || pods.min_ready.is_some());
+    if guard.pods.is_some() && !own && guard.max_restarts.is_none() && guard.min_ready.is_none() {
+        problems.error(node.place, "a guard over pods needs `maxRestarts` or `minReady`");
+    }
+    if guard.on_failure == GuardAction::Rollback && book.rollback.is_empty() {
+        problems
+            .error(node.place, "this guard rolls back, and there is no way back")
+            .hint("write `rollback:` steps, or a `baseline:` that gives one");
+    }
+}
+
+fn baseline(book: &Runbook, tree: &Node, nested: bool, problems: &mut Problems<'_>) {
+    if let Some(BaselineSpec::None(reason)) = &book.baseline
+        && reason.trim().is_empty()
+    {
+        problems.error(tree.key_place("baseline"), "`baseline: {none: …}` needs a reason");
+    }
+    let writes = book.steps.iter().any(is_native_write);
+    if writes && book.baseline.is_none() && !nested {
+        let message = "it writes to the cluster and records no baseline, so a rollback has no target";
+        problems
+            .warning(tree.key_place("steps"), message)
+            .hint("`baseline: {helmRelease: …}`, `{deployment: …}`, or `{none: why}`");
+    }
+}

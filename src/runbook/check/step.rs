@@ -1,0 +1,335 @@
+//! One step by itself: its risk, its retries, its probe, its gate, its script.
+
+use super::{
+    super::{
+        expr,
+        model::*,
+        params::is_refused_env,
+        problem::{Problems, nearest},
+        tree::Node,
+        value::Tpl,
+    },
+    At,
+    header::{exactly_one, param_rules},
+};
+
+pub(super) fn check(book: &Runbook, at: &At<'_>, problems: &mut Problems<'_>) {
+    if !at.is_written() {
+        return;
+    }
+    common(at, problems);
+    match &at.step.action {
+        Action::Run(run) => {
+            let node = at.node.get("run").unwrap_or(at.node);
+            script(run, node, at, problems);
+        }
+        Action::Analysis(gate) => analysis(book, gate, at, problems),
+        Action::Checklist(list) => checklist(list, at, problems),
+        Action::Decision(decision) => decision_rules(decision, at, problems),
+        Action::Input(fields) => {
+            let node = at.node.get("input").unwrap_or(at.node);
+            for (name, field) in fields {
+                let node = node.get(name).unwrap_or(node);
+                param_rules(name, &field.as_param(), node, problems);
+                if field.pick == Some(Pick::Revisions)
+                    && field.of.as_ref().is_none_or(|of| of.helm_release.is_some() == of.deployment.is_some())
+                {
+                    problems
+                        .error(node.place, "`pick: revisions` needs `of: {helmRelease: …}` or `of: {deployment: …}`");
+                }
+            }
+        }
+        Action::Kubernetes(verb) => kubernetes(verb, at, problems),
+        Action::PortForward(forward) => {
+            let given = [
+                ("service", forward.service.is_some()),
+                ("pod", forward.pod.is_some()),
+                ("deployment", forward.deployment.is_some()),
+            ];
+            exactly_one(&given, at.action(), "portForward", problems);
+        }
+        Action::Http(http) => method(http, at.action(), problems),
+        Action::Helm(helm) => baseline_target(book, helm, at, problems),
+        _ => {}
+    }
+}
+
+fn method(http: &Http, at: super::super::tree::Place, problems: &mut Problems<'_>) {
+    const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    let method = http.method().to_uppercase();
+    if !expr::is_templated(&method) && !KNOWN.contains(&method.as_str()) {
+        problems.error(at, format!("«{method}» is not an HTTP method")).hint(KNOWN.join(", "));
+    }
+    if http.body.is_some() && http.json.is_some() {
+        problems.error(at, "`body` and `json` exclude each other");
+    }
+}
+
+fn common(at: &At<'_>, problems: &mut Problems<'_>) {
+    let common = &at.step.common;
+    let risk = at.step.action.risk();
+    if common.confirm == Confirm::None && at.step.risk() == Risk::Destructive {
+        problems
+            .error(at.key("confirm"), "`confirm: none` on a destructive step")
+            .hint("leave it out, or `confirm: key`");
+    }
+    if common.risk.is_some_and(|given| given < risk) {
+        problems
+            .error(at.key("risk"), "a runbook may raise a risk, not lower it")
+            .hint(format!("this action is {risk:?}; for a harmless script say `confirm: none`").to_lowercase());
+    }
+    if common.retries.is_some() && matches!(at.step.action, Action::Analysis(_)) {
+        problems
+            .error(at.node.key_place("retries"), "`retries` on a gate would let a bad reading be tried away")
+            .hint("use `failureLimit`, or lead `onFailed` to a decision");
+    }
+    if common.evidence.is_some() && !matches!(at.step.action, Action::Manual(_)) {
+        problems.error(at.node.key_place("evidence"), "`evidence` belongs to a `manual` step");
+    }
+    if !common.outputs.is_empty() && !matches!(at.step.action, Action::Run(_)) {
+        problems
+            .error(at.node.key_place("outputs"), "`outputs` are what a script writes; other actions have their own")
+            .hint("see the table of outputs");
+    }
+    for name in common.env.keys() {
+        let place = at.node.get("env").map_or(at.node.place, |node| node.key_place(name));
+        if is_refused_env(name) {
+            problems.error(place, format!("{name} may not be set: it changes what a script is, not what it is told"));
+        } else if name.is_empty()
+            || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            || name.starts_with(|c: char| c.is_ascii_digit())
+        {
+            problems.error(place, format!("«{name}» is not the name of an environment variable"));
+        }
+    }
+    if let Some(verify) = &common.verify {
+        probe(verify, at.node.get("verify").unwrap_or(at.node), problems);
+    }
+}
+
+/// Values reach a script through its environment, never through its text.
+fn script(run: &Run, node: &Node, at: &At<'_>, problems: &mut Problems<'_>) {
+    let given = [("argv", run.argv.is_some()), ("script", run.script.is_some())];
+    let (place, body) = (node.get("script").unwrap_or(node), run.script.as_deref().unwrap_or_default());
+    if !exactly_one(&given, node.place, "run", problems) {
+        return;
+    }
+    if run.argv.as_ref().is_some_and(Vec::is_empty) {
+        problems.error(node.place, "`argv` is empty").hint("the first entry is the program");
+    }
+    if run.argv.is_some() && run.shell.is_some() {
+        problems
+            .error(node.key_place("shell"), "`argv` runs without a shell")
+            .hint("leave `shell` out, or use `script`");
+    }
+    if run.script.is_some() && body.trim().is_empty() {
+        problems.error(place.place, "the script is empty");
+    }
+    if let Some((number, line)) = body.lines().enumerate().find(|(_, line)| line.contains("${{")) {
+        let source = line.split_once("${{").map_or("", |(_, rest)| rest.split("}}").next().unwrap_or_default()).trim();
+        let name = source.rsplit('.').next().unwrap_or("value").replace('-', "_").to_uppercase();
+        let mut here = place.place;
+        if body.contains('\n') {
+            here.line += number + 1;
+            here.column = 1;
+        }
+        let id = at.step.id();
+        problems
+            .error(here, format!("`${{{{` in the script of `{id}`: a value would become shell text"))
+            .hint(format!("give it as `env: {{{name}: \"${{{{ {source} }}}}\"}}` and use \"${name}\" in the script"));
+    }
+}
+
+pub(super) fn probe(probe: &Probe, node: &Node, problems: &mut Problems<'_>) {
+    let given = [
+        ("query", probe.query.is_some()),
+        ("http", probe.http.is_some()),
+        ("run", probe.run.is_some()),
+        ("kubernetes", probe.kubernetes.is_some()),
+        ("helm", probe.helm.is_some()),
+    ];
+    if !exactly_one(&given, node.place, "a probe", problems) {
+        return;
+    }
+    if probe.query.is_some() && probe.success_condition.is_none() {
+        problems.error(node.place, "a query needs a `successCondition`").hint("for example `result == 0`");
+    }
+    let writes = probe.kubernetes.as_ref().is_some_and(|verb| verb.risk() > Risk::Read)
+        || probe.helm.as_ref().is_some_and(|helm| helm.risk() > Risk::Read)
+        || probe.http.as_ref().is_some_and(|http| !http.is_read());
+    if writes {
+        problems.error(node.place, "a probe only looks; this one would write").hint("make it a step");
+    }
+    if probe.run.as_ref().and_then(|run| run.script.as_deref()).is_some_and(|body| body.contains("${{")) {
+        problems
+            .error(
+                node.get("run").map_or(node.place, |node| node.place),
+                "`${{` in a script: a value would become shell text",
+            )
+            .hint("params and secrets are in its environment");
+    }
+}
+
+fn checklist(list: &Checklist, at: &At<'_>, problems: &mut Problems<'_>) {
+    let node = at.node.get("checklist").unwrap_or(at.node);
+    let items = node.get("items").map(Node::items).unwrap_or_default();
+    if list.items.is_empty() {
+        problems.error(node.place, "a checklist without items");
+    }
+    for (index, (item, node)) in list.items.iter().zip(items).enumerate() {
+        if list.items[..index].iter().any(|other| other.id == item.id) {
+            problems.error(
+                node.get("id").map_or(node.place, |node| node.place),
+                format!("the item id `{}` is there twice", item.id),
+            );
+        }
+        if let Some(looks) = &item.probe {
+            probe(looks, node.get("probe").unwrap_or(node), problems);
+        }
+    }
+}
+
+fn decision_rules(decision: &Decision, at: &At<'_>, problems: &mut Problems<'_>) {
+    let node = at.node.get("decision").unwrap_or(at.node);
+    let options = node.get("options").map(Node::items).unwrap_or_default();
+    if decision.options.is_empty() {
+        problems.error(node.place, "a decision without options");
+    }
+    for (index, (option, node)) in decision.options.iter().zip(options).enumerate() {
+        if decision.options[..index].iter().any(|other| other.id == option.id) {
+            problems.error(
+                node.get("id").map_or(node.place, |node| node.place),
+                format!("the option `{}` is there twice", option.id),
+            );
+        }
+    }
+}
+
+fn analysis(book: &Runbook, gate: &Analysis, at: &At<'_>, problems: &mut Problems<'_>) {
+    let node = at.node.get("analysis").unwrap_or(at.node);
+    exactly_one(&[("for", gate.duration.is_some()), ("count", gate.count.is_some())], node.place, "a gate", problems);
+    if gate.metrics.is_empty() {
+        problems.error(node.key_place("metrics"), "a gate without metrics can show nothing");
+    }
+    if let (Some(Tpl::Value(whole)), Some(Tpl::Value(interval))) = (&gate.duration, &gate.interval)
+        && interval > whole
+    {
+        problems
+            .error(node.key_place("interval"), format!("the interval {interval} is longer than the window {whole}"));
+    }
+    if gate.interval.as_ref().and_then(Tpl::value).is_some_and(|interval| interval.get().is_zero()) {
+        problems.error(node.key_place("interval"), "the interval must be longer than zero");
+    }
+    let nodes = node.get("metrics").map(Node::items).unwrap_or_default();
+    for (given, node) in gate.metrics.iter().zip(nodes) {
+        gate_metric(book, given, node, problems);
+    }
+}
+
+fn gate_metric(book: &Runbook, given: &GateMetric, node: &Node, problems: &mut Problems<'_>) {
+    if !exactly_one(
+        &[("metric", given.metric.is_some()), ("pods", given.pods.is_some())],
+        node.place,
+        "each entry",
+        problems,
+    ) {
+        return;
+    }
+    if let Some(pods) = &given.pods {
+        if pods.max_restarts.is_none() && pods.min_ready.is_none() {
+            problems.error(node.place, "pods in a gate need `maxRestarts` or `minReady`");
+        }
+        return;
+    }
+    let Some(name) = &given.metric else { return };
+    let Some(metric) = book.metrics.get(name) else {
+        let hint = nearest(name, book.metrics.keys().map(String::as_str));
+        let hint =
+            hint.map_or_else(|| "declare it under `metrics:`".to_owned(), |near| format!("did you mean `{near}`?"));
+        problems
+            .error(node.get("metric").map_or(node.place, |node| node.place), format!("there is no metric `{name}`"))
+            .hint(hint);
+        return;
+    };
+    let success = given.success_condition.is_some() || metric.success_condition.is_some();
+    let failure = given.failure_condition.is_some() || metric.failure_condition.is_some();
+    if !(success && failure) {
+        let missing = if success { "failureCondition" } else { "successCondition" };
+        problems
+            .error(node.place, format!("`{name}` has no {missing}: a gate needs both rules"))
+            .hint("between the two it is inconclusive, and a person decides");
+    }
+    if given.min_samples.is_some() && metric.samples_query.is_none() {
+        problems.error(node.key_place("minSamples"), format!("`{name}` has no `samplesQuery` to count samples with"));
+    }
+}
+
+fn kubernetes(verb: &Kubernetes, at: &At<'_>, problems: &mut Problems<'_>) {
+    let node = at.node.get("kubernetes").and_then(|node| node.get(verb.verb())).unwrap_or(at.node);
+    match verb {
+        Kubernetes::Apply(apply) => {
+            let given = [
+                ("files", !apply.files.is_empty()),
+                ("kustomize", apply.kustomize.is_some()),
+                ("manifest", apply.manifest.is_some()),
+            ];
+            exactly_one(&given, node.place, "apply", problems);
+        }
+        Kubernetes::Delete(delete) => {
+            exactly_one(
+                &[("name", delete.name.is_some()), ("selector", delete.selector.is_some())],
+                node.place,
+                "delete",
+                problems,
+            );
+        }
+        Kubernetes::Wait(wait) => {
+            exactly_one(
+                &[("name", wait.name.is_some()), ("selector", wait.selector.is_some())],
+                node.place,
+                "wait",
+                problems,
+            );
+            let known = ["condition=", "jsonpath=", "delete", "create"];
+            if !expr::is_templated(&wait.condition) && !known.iter().any(|known| wait.condition.starts_with(known)) {
+                problems
+                    .error(
+                        node.get("for").map_or(node.place, |node| node.place),
+                        format!("«{}» cannot be waited for", wait.condition),
+                    )
+                    .hint("condition=NAME[=VALUE], jsonpath={.path}=VALUE, delete, create");
+            }
+        }
+        Kubernetes::Snapshot(snapshot) if snapshot.kinds.is_empty() => {
+            problems.error(node.place, "a snapshot of nothing").hint("name the kinds to keep");
+        }
+        Kubernetes::RolloutStatus(of) | Kubernetes::RolloutRestart(of) | Kubernetes::RolloutHistory(of) => {
+            workload(&of.kind, node, problems);
+        }
+        Kubernetes::RolloutUndo(undo) => workload(&undo.kind, node, problems),
+        _ => {}
+    }
+}
+
+fn workload(kind: &str, node: &Node, problems: &mut Problems<'_>) {
+    const KINDS: [&str; 3] = ["Deployment", "StatefulSet", "DaemonSet"];
+    if !expr::is_templated(kind) && !KINDS.iter().any(|known| known.eq_ignore_ascii_case(kind)) {
+        problems
+            .error(node.get("kind").map_or(node.place, |node| node.place), format!("a {kind} has no rollout"))
+            .hint(KINDS.join(", "));
+    }
+}
+
+/// `baseline.revision` in a Helm step needs that very release.
+fn baseline_target(book: &Runbook, helm: &Helm, at: &At<'_>, problems: &mut Problems<'_>) {
+    let Helm::Rollback(rollback) = helm else { return };
+    let uses = matches!(&rollback.revision, Tpl::Template(template) if template.0.contains("baseline.revision"));
+    let named = expr::is_templated(&rollback.release);
+    if uses
+        && !named
+        && !matches!(&book.baseline, Some(BaselineSpec::HelmRelease(release)) if *release == rollback.release || expr::is_templated(release))
+    {
+        let message = format!("the baseline is not of the release `{}`", rollback.release);
+        problems.error(at.action(), message).hint(format!("declare `baseline: {{helmRelease: {}}}`", rollback.release));
+    }
+}

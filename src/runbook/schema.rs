@@ -1,0 +1,55 @@
+//! The format once: JSON Schema generated from the model's own types, for editors and for the checks.
+
+use std::sync::OnceLock;
+
+use serde_json::{Map, Value, json};
+
+use super::doc::RunbookDoc;
+
+/// The JSON Schema of a runbook, as `ripcord schema` prints it.
+pub fn json() -> &'static Value {
+    static SCHEMA: OnceLock<Value> = OnceLock::new();
+    SCHEMA.get_or_init(|| {
+        let mut schema = schemars::schema_for!(RunbookDoc).to_value();
+        close(&mut schema);
+        if let Some(root) = schema.as_object_mut() {
+            root.insert("title".into(), json!("ripcord runbook"));
+        }
+        schema
+    })
+}
+
+/// Objects with named keys take no others; editors are told so too.
+fn close(schema: &mut Value) {
+    match schema {
+        Value::Object(map) => {
+            if map.get("properties").is_some_and(Value::is_object) && !map.contains_key("additionalProperties") {
+                map.insert("additionalProperties".into(), json!(false));
+            }
+            map.remove("unevaluatedProperties");
+            map.values_mut().for_each(close);
+        }
+        Value::Array(items) => items.iter_mut().for_each(close),
+        _ => {}
+    }
+}
+
+/// A schema with its `$ref` followed.
+pub(super) fn resolve(schema: &Value) -> &Value {
+    let mut schema = schema;
+    while let Some(name) = schema.get("$ref").and_then(Value::as_str) {
+        let Some(target) = name.strip_prefix("#/$defs/").and_then(|name| json().get("$defs")?.get(name)) else { break };
+        schema = target;
+    }
+    schema
+}
+
+/// The named keys of an object schema.
+pub(super) fn properties(schema: &Value) -> Option<&Map<String, Value>> {
+    schema.get("properties")?.as_object()
+}
+
+/// The ways a value may be written, where there are several.
+pub(super) fn variants(schema: &Value) -> Option<&Vec<Value>> {
+    schema.get("anyOf").or_else(|| schema.get("oneOf"))?.as_array()
+}

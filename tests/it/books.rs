@@ -1,0 +1,216 @@
+//! Runbooks as files: what loads, and what is said of what does not.
+
+use std::path::Path;
+
+use ripcord::runbook::{self, Problem};
+
+fn problems(steps: &str) -> Vec<Problem> {
+    let text = if steps.contains("apiVersion") {
+        steps.to_owned()
+    } else {
+        format!("apiVersion: ripcord/v1\nkind: Runbook\nmetadata: {{name: t}}\n{steps}")
+    };
+    match runbook::load_str("t.yaml", &text) {
+        Ok(loaded) => loaded.warnings,
+        Err(problems) => problems,
+    }
+}
+
+#[test]
+fn every_documented_key_loads() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/books/every-key.yaml");
+    let loaded = runbook::load(&path).unwrap_or_else(|problems| {
+        panic!("{}", problems.iter().map(Problem::render).collect::<String>());
+    });
+    assert_eq!(loaded.warnings, [], "{}", loaded.warnings.iter().map(Problem::render).collect::<String>());
+    let again: runbook::model::Runbook = serde_json::from_value(serde_json::to_value(&loaded.book).unwrap()).unwrap();
+    assert_eq!(again, loaded.book, "what the trail keeps is what was checked");
+}
+
+/// Each line: what is wrong with the steps, and words the message or hint must hold.
+#[test]
+fn what_is_wrong_is_said_with_a_place_and_a_hint() {
+    let cases: &[(&str, &[&str])] = &[
+        ("steps:\n- {id: a, run: x, tittle: y}\n", &["unknown key `tittle`", "did you mean `title`"]),
+        ("steps:\n- {id: a, run: x, id: b}\n", &["`id` is there twice"]),
+        ("steps:\n- {id: a, run: x}\n- {id: a, run: y}\n", &["id `a` is there twice", "line 5"]),
+        ("steps:\n- {id: rollback, run: x}\n", &["reserved"]),
+        ("steps:\n- {id: A_b, run: x}\n", &["not a step id"]),
+        ("steps:\n- {id: a}\n", &["without an action"]),
+        ("steps:\n- {id: a, run: x, wait: 5m}\n", &["does one thing"]),
+        ("steps:\n- {id: a, run: }\n", &["says nothing"]),
+        ("steps:\n- {id: a, wait: 5x}\n", &["not a duration", "5m"]),
+        ("steps:\n- {id: a, next: nope, run: x}\n- {id: b, run: x}\n", &["no step `nope`"]),
+        ("steps:\n- {id: a, next: end, run: x}\n- {id: b, run: x}\n", &["nothing reaches the step `b`"]),
+        ("steps:\n- {id: a, run: x, next: a}\n", &["go round", "retries"]),
+        (
+            "steps:\n- {id: a, run: x}\n- {id: b, branch: {choices: [{when: 'true', goto: a}], default: end}}\n",
+            &["go round"],
+        ),
+        ("steps:\n- {id: a, onFailure: rollback, run: x}\n", &["no way back"]),
+        ("steps:\n- {id: a, decision: {prompt: p, options: [{id: x, goto: rollback}]}}\n", &["no way back"]),
+        ("steps:\n- {id: a, run: x}\nrollback:\n- {id: b, run: x, onFailure: rollback}\n", &["way back already"]),
+        ("steps:\n- {id: a, run: 'echo ${{ params.x }}'}\n", &["would become shell text", "env: {X:"]),
+        ("steps:\n- {id: a, title: '${{ params.x }}', run: x}\n", &["`params.x` is not defined"]),
+        (
+            "params: {tag: {default: x}}\nsteps:\n- {id: a, title: '${{ params.tga }}', run: x}\n",
+            &["did you mean `params.tag`"],
+        ),
+        (
+            "steps:\n- {id: a, when: 'steps.b.outcome == \"suceeded\"', run: x}\n- {id: b, run: x}\n",
+            &["never «suceeded»", "succeeded"],
+        ),
+        ("steps:\n- {id: a, when: 'steps.c.outcome == \"failed\"', run: x}\n", &["no step `c`"]),
+        ("steps:\n- {id: a, when: 'true && false', run: x}\n", &["write `and`"]),
+        ("steps:\n- {id: a, when: '1 ===', run: x}\n", &["cannot be evaluated"]),
+        (
+            "steps:\n- {id: a, run: x, outputs: [n]}\n- {id: b, when: 'steps.a.outputs.n > 3', run: x}\n",
+            &["is text", "| int"],
+        ),
+        (
+            "steps:\n- {id: a, run: x}\n- {id: b, when: 'steps.a.outputs.n', run: x}\n",
+            &["no output `n`", "outputs: [n]"],
+        ),
+        ("secrets: {k: {fromEnv: K}}\nsteps:\n- {id: a, title: '${{ secrets.k }}', run: x}\n", &["may not stand here"]),
+        (
+            "secrets: {k: {fromEnv: K}}\nsteps:\n- {id: a, env: {X: 'a ${{ secrets.k }}'}, run: x}\n",
+            &["may not stand here"],
+        ),
+        ("steps:\n- {id: a, env: {PATH: x}, run: x}\n", &["PATH may not be set"]),
+        ("params: {a-b: {}, a_b: {}}\nsteps:\n- {id: a, run: x}\n", &["both A_B"]),
+        ("params: {ld_preload: {}}\nsteps:\n- {id: a, run: x}\n", &["LD_PRELOAD"]),
+        ("params: {t: {pattern: '^v', default: x}}\nsteps:\n- {id: a, run: x}\n", &["breaks its own rule"]),
+        ("params: {t: {type: int, default: x}}\nsteps:\n- {id: a, run: x}\n", &["whole number"]),
+        (
+            "steps:\n- {id: a, confirm: none, kubernetes: {delete: {kind: Pod, name: x}}}\n",
+            &["`confirm: none` on a destructive"],
+        ),
+        ("steps:\n- {id: a, risk: read, run: x}\n", &["may raise a risk"]),
+        ("steps:\n- {id: a, kubernetes: {gett: {kind: Pod}}}\n", &["unknown key `gett`", "did you mean `get`"]),
+        ("steps:\n- {id: a, kubernetes: {rolloutStatus: {kind: Pod, name: x}}}\n", &["no rollout"]),
+        ("steps:\n- {id: a, helm: {rollback: {release: x}}}\n", &["missing key `revision`"]),
+        (
+            "metrics: {m: {query: up, successCondition: result < 1}}\nprometheus: {url: x}\nsteps:\n- {id: a, analysis: {for: 1m, metrics: [{metric: m}]}}\n",
+            &["no failureCondition"],
+        ),
+        (
+            "metrics: {m: {query: up, successCondition: result < 1, failureCondition: result > 2}}\nprometheus: {url: x}\nsteps:\n- {id: a, retries: {limit: 1}, analysis: {for: 1m, count: 2, metrics: [{metric: m}]}}\n",
+            &["exactly one of for, count", "`retries` on a gate"],
+        ),
+        (
+            "metrics: {m: {query: 'sum(rate(x[5m])', successCondition: result < 1}}\nprometheus: {url: x}\nsteps:\n- {id: a, run: x}\n",
+            &["does not parse"],
+        ),
+        (
+            "metrics: {m: {query: http_requests_total, successCondition: result < 1}}\nprometheus: {url: x}\nsteps:\n- {id: a, run: x}\n",
+            &["without rate()"],
+        ),
+        (
+            "metrics: {m: {query: up, successCondition: reslt < 1}}\nprometheus: {url: x}\nsteps:\n- {id: a, run: x}\n",
+            &["`reslt` is not defined", "did you mean `result`"],
+        ),
+        ("steps:\n- {id: a, analysis: {for: 1m, metrics: [{metric: nope}]}}\n", &["no metric `nope`"]),
+        ("steps:\n- {id: a, title: '${{ baseline.revision }}', run: x}\n", &["`baseline` is not declared"]),
+        ("steps:\n- {id: a, undo: nope, run: x}\nrollback:\n- {id: b, run: x}\n", &["no step of the way back"]),
+        (
+            "calendar: {timezone: Mars/X, closed: [{from: 2026-02-01, to: 2026-01-01}]}\nsteps:\n- {id: a, run: x}\n",
+            &["time zone", "is after"],
+        ),
+        ("requires: {tools: {helm: 'new'}}\nsteps:\n- {id: a, run: x}\n", &["version requirement"]),
+        ("guards: [{metric: nope}]\nsteps:\n- {id: a, run: x}\n", &["no metric `nope`"]),
+        ("steps:\n- {id: a, checklist: {items: [{text: x, probe: {query: up}}]}}\n", &["needs a `successCondition`"]),
+        ("steps:\n- {id: a, checklist: {items: [{text: x, probe: {}}]}}\n", &["a probe needs exactly one"]),
+        (
+            "steps:\n- {id: a, kubernetes: {scale: {kind: Deployment, name: x, replicas: 2}}}\n",
+            &["records no baseline"],
+        ),
+        ("params: {t: {description: one, two words}}\nsteps:\n- {id: a, run: x}\n", &["a comma inside"]),
+        ("steps: []\n", &["at least one step"]),
+        ("steps:\n- {id: a, runbook: {ref: ./nowhere.yaml}}\n", &["cannot read"]),
+        ("steps:\n- {id: a, onFailure: retry, run: x}\n", &["not allowed here"]),
+        ("steps: {a: 1}\n", &["expected a list"]),
+        ("apiVersion: ripcord/v2\nkind: Runbook\nmetadata: {name: t}\nsteps: [{id: a, run: x}]\n", &["ripcord/v1"]),
+    ];
+    for (steps, says) in cases {
+        let found = problems(steps);
+        let text: String = found.iter().map(Problem::render).collect();
+        for word in *says {
+            assert!(text.contains(word), "missing «{word}» in\n{text}\nfor\n{steps}");
+        }
+        assert!(found.iter().all(|problem| problem.line > 0 && problem.column > 0), "{text}");
+    }
+}
+
+#[test]
+fn all_problems_come_at_once_in_the_order_of_the_file() {
+    let found =
+        problems("steps:\n- {id: a, tittle: y, run: x}\n- {id: B, wait: 5x}\n- {id: c, kubernetes: {gett: {}}}\n");
+    let lines: Vec<_> = found.iter().map(|problem| problem.line).collect();
+    assert!(found.len() >= 3, "{found:?}");
+    assert!(lines.is_sorted(), "{lines:?}");
+}
+
+#[test]
+fn a_bounded_cycle_through_a_person_is_fine() {
+    let found = problems(
+        "steps:\n- {id: a, run: x}\n- {id: d, decision: {prompt: p, options: [{id: again, goto: a}, {id: on, goto: end}]}}\n",
+    );
+    assert_eq!(found, []);
+}
+
+#[test]
+fn a_runbook_that_includes_itself_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("self.yaml");
+    std::fs::write(
+        &path,
+        "apiVersion: ripcord/v1\nkind: Runbook\nmetadata: {name: t}\nsteps:\n- {id: a, runbook: {ref: ./self.yaml}}\n",
+    )
+    .unwrap();
+    let text: String = runbook::load(&path).unwrap_err().iter().map(Problem::render).collect();
+    assert!(text.contains("includes itself"), "{text}");
+}
+
+#[test]
+fn what_is_not_a_runbook_at_all_is_refused_before_it_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let big = dir.path().join("big.yaml");
+    std::fs::File::create(&big).unwrap().set_len(100 << 20).unwrap();
+    let latin = dir.path().join("latin.yaml");
+    std::fs::write(&latin, b"a: 1\nb: \xff\n").unwrap();
+    for (path, says) in [
+        (big.as_path(), "larger than 1 MiB"),
+        (latin.as_path(), "line 2"),
+        (dir.path(), "directory"),
+        (Path::new("/nowhere/x.yaml"), "cannot read"),
+    ] {
+        let text: String = runbook::load(path).unwrap_err().iter().map(Problem::render).collect();
+        assert!(text.contains(says), "{text}");
+    }
+}
+
+#[test]
+fn the_shipped_schema_is_the_one_of_the_types() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/runbook.schema.json");
+    let now = format!("{}\n", serde_json::to_string_pretty(runbook::schema::json()).unwrap());
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &now).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), now, "UPDATE=1 writes it again");
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn no_text_makes_the_loader_panic(text in ".{0,400}") {
+        let _ = runbook::load_str("t.yaml", &text);
+    }
+
+    #[test]
+    fn no_broken_runbook_makes_the_loader_panic(cut in 0usize..9000, put in "[\\PC\n\t:{}\\[\\]-]{0,6}") {
+        let text = include_str!("books/every-key.yaml");
+        let cut = (0..=cut.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        let _ = runbook::load_str("t.yaml", &format!("{}{put}{}", &text[..cut], &text[cut..]));
+    }
+}
