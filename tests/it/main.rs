@@ -1,3 +1,7 @@
 //! One test binary: everything that needs nothing but cargo.
 
 mod books;
+#[cfg(feature = "app")]
+mod effects;
+#[cfg(feature = "app")]
+mod runner;

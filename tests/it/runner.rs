@@ -1,0 +1,1 @@
+//! The step-runner: a real process and its status file.
