@@ -1,6 +1,13 @@
 //! What is seen and not recorded: pods, events, logs, metrics. Names no kube and no ratatui type.
 
+pub mod cluster;
+pub mod events;
+pub mod filter;
+pub mod freshness;
+pub mod human;
 pub mod output;
+pub mod pods;
+pub mod workloads;
 
 /// Something for the screen only. It may be dropped; what is dropped is counted and shown as dropped.
 #[derive(Clone, Debug, PartialEq)]
@@ -8,4 +15,6 @@ pub mod output;
 pub enum Observation {
     /// A line a step printed.
     Output(output::OutputLine),
+    /// Pods, events, workloads, and how fresh they are. Not dropped: a lost delete would leave a ghost.
+    Cluster(cluster::ClusterNews),
 }
