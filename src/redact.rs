@@ -1,1 +1,231 @@
 //! Secrets are taken out by value, in every usual encoding, across chunks.
+//!
+//! What is found: the value itself, both base64 alphabets at the three offsets it may have inside a longer
+//! text, percent-encoding, and the JSON-escaped form. Each becomes `[redacted:NAME]`.
+
+use std::borrow::Cow;
+
+use aho_corasick::{AhoCorasick, MatchKind};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD},
+};
+
+/// Shorter values would be found everywhere.
+pub const MIN_BYTES: usize = 6;
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadSecret {
+    #[error("the secret {0} is shorter than {MIN_BYTES} bytes and could not be hidden; use a longer one")]
+    TooShort(String),
+    #[error("the secrets are too large to search for: {0}")]
+    TooLarge(String),
+}
+
+/// Finds and hides the values of a run's secrets. Without secrets it passes everything through.
+#[derive(Clone, Default)]
+pub struct Redactor {
+    search: Option<AhoCorasick>,
+    marks: Vec<String>,
+    longest: usize,
+}
+
+impl std::fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Redactor({} forms)", self.marks.len())
+    }
+}
+
+impl Redactor {
+    pub fn new<'a>(secrets: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, BadSecret> {
+        let (mut forms, mut marks) = (Vec::new(), Vec::new());
+        for (name, value) in secrets {
+            let value = value.trim_end_matches(['\n', '\r']);
+            if value.len() < MIN_BYTES {
+                return Err(BadSecret::TooShort(name.to_owned()));
+            }
+            for form in forms_of(value) {
+                forms.push(form);
+                marks.push(format!("[redacted:{name}]"));
+            }
+        }
+        if forms.is_empty() {
+            return Ok(Self::default());
+        }
+        let longest = forms.iter().map(Vec::len).max().unwrap_or(0);
+        let search = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(&forms)
+            .map_err(|error| BadSecret::TooLarge(error.to_string()))?;
+        Ok(Self { search: Some(search), marks, longest })
+    }
+
+    /// True where there is nothing to hide.
+    pub fn is_idle(&self) -> bool {
+        self.search.is_none()
+    }
+
+    pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let Some(search) = &self.search else { return Cow::Borrowed(text) };
+        if search.find(text).is_none() {
+            return Cow::Borrowed(text);
+        }
+        let mut out = String::with_capacity(text.len());
+        let mut done = 0;
+        for found in search.find_iter(text) {
+            out.push_str(&text[done..found.start()]);
+            out.push_str(&self.marks[found.pattern().as_usize()]);
+            done = found.end();
+        }
+        out.push_str(&text[done..]);
+        Cow::Owned(out)
+    }
+
+    pub fn stream(&self) -> RedactStream {
+        RedactStream { redactor: self.clone(), held: Vec::new() }
+    }
+}
+
+/// The same over chunks: what may be the beginning of a secret is held back until the next chunk tells.
+#[derive(Debug)]
+pub struct RedactStream {
+    redactor: Redactor,
+    held: Vec<u8>,
+}
+
+impl RedactStream {
+    /// Takes a chunk in and appends to `out` what can be let go.
+    pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
+        let Some(search) = &self.redactor.search else { return out.extend_from_slice(chunk) };
+        self.held.extend_from_slice(chunk);
+        // A match that begins after this point might still grow, or not be whole yet.
+        let safe = self.held.len().saturating_sub(self.redactor.longest);
+        let mut done = 0;
+        for found in search.find_iter(&self.held) {
+            if found.start() >= safe {
+                break;
+            }
+            out.extend_from_slice(&self.held[done..found.start()]);
+            out.extend_from_slice(self.redactor.marks[found.pattern().as_usize()].as_bytes());
+            done = found.end();
+        }
+        let cut = done.max(safe);
+        out.extend_from_slice(&self.held[done..cut]);
+        self.held.drain(..cut);
+    }
+
+    /// The rest, when no more chunks come.
+    pub fn finish(mut self, out: &mut Vec<u8>) {
+        let Some(search) = &self.redactor.search else { return };
+        let held = std::mem::take(&mut self.held);
+        let mut done = 0;
+        for found in search.find_iter(&held) {
+            out.extend_from_slice(&held[done..found.start()]);
+            out.extend_from_slice(self.redactor.marks[found.pattern().as_usize()].as_bytes());
+            done = found.end();
+        }
+        out.extend_from_slice(&held[done..]);
+    }
+}
+
+fn forms_of(value: &str) -> Vec<Vec<u8>> {
+    let mut forms: Vec<Vec<u8>> = vec![value.as_bytes().to_vec()];
+    for offset in 0..3 {
+        for text in [base64_inside(value, offset, false), base64_inside(value, offset, true)] {
+            if text.len() >= MIN_BYTES {
+                forms.push(text.into_bytes());
+            }
+        }
+    }
+    for upper in [true, false] {
+        forms.push(percent(value, upper).into_bytes());
+    }
+    if let Ok(json) = serde_json::to_string(value) {
+        forms.push(json[1..json.len() - 1].as_bytes().to_vec());
+    }
+    forms.sort();
+    forms.dedup();
+    forms
+}
+
+/// The characters of the value's base64 that do not depend on what stands before and after it.
+fn base64_inside(value: &str, offset: usize, url: bool) -> String {
+    let mut bytes = vec![0u8; offset];
+    bytes.extend_from_slice(value.as_bytes());
+    let text = if url { URL_SAFE_NO_PAD.encode(&bytes) } else { STANDARD_NO_PAD.encode(&bytes) };
+    let skip = match offset {
+        0 => 0,
+        1 => 2,
+        _ => 3,
+    };
+    // The last character depends on what follows, unless the length comes out even.
+    let keep = if bytes.len() % 3 == 0 { text.len() } else { text.len() - 1 };
+    text.get(skip..keep.max(skip)).unwrap_or_default().to_owned()
+}
+
+fn percent(value: &str, upper: bool) -> String {
+    let mut out = String::new();
+    for byte in value.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
+            _ if upper => out.push_str(&format!("%{byte:02X}")),
+            _ => out.push_str(&format!("%{byte:02x}")),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SECRET: &str = "s3cr3t/+\"pa ss?";
+
+    fn redactor() -> Redactor {
+        Redactor::new([("key", SECRET)]).unwrap()
+    }
+
+    fn forms() -> Vec<String> {
+        let mut forms = vec![SECRET.to_owned(), percent(SECRET, true), percent(SECRET, false), "s3cr3t/+\\\"pa ss?".to_owned()];
+        for before in ["", "x", "xy"] {
+            forms.push(STANDARD.encode(format!("{before}{SECRET}after")));
+            forms.push(URL_SAFE.encode(format!("{before}{SECRET}after")));
+        }
+        forms
+    }
+
+    #[test]
+    fn every_form_is_found() {
+        for form in forms() {
+            let text = format!("before {form} after");
+            assert!(redactor().redact(&text).contains("[redacted:key]"), "{form}");
+        }
+    }
+
+    #[test]
+    fn a_short_secret_is_refused_and_none_costs_nothing() {
+        assert_eq!(Redactor::new([("k", "12345")]).unwrap_err(), BadSecret::TooShort("k".into()));
+        assert!(matches!(Redactor::default().redact("abc"), Cow::Borrowed("abc")));
+    }
+
+    proptest! {
+        #[test]
+        fn no_way_of_cutting_a_stream_lets_a_form_through(form in 0usize..10, cuts in prop::collection::vec(1usize..9, 0..40)) {
+            let form = &forms()[form];
+            let text = format!("a {form} b {form}{form} c");
+            let whole = redactor().redact(&text).into_owned();
+            let (mut stream, mut out, mut rest) = (redactor().stream(), Vec::new(), text.as_bytes());
+            for cut in cuts {
+                let (chunk, left) = rest.split_at(cut.min(rest.len()));
+                stream.push(chunk, &mut out);
+                rest = left;
+            }
+            stream.push(rest, &mut out);
+            stream.finish(&mut out);
+            prop_assert_eq!(String::from_utf8(out).unwrap(), whole);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The trail for people: one line a fact, with its number and time.
+
+use serde_json::Value;
+
+use super::record::Record;
+use crate::visible;
+
+/// One fact in words; nothing raw.
+pub fn fact_line(sequence: u64, time: jiff::Timestamp, fact: &Value) -> String {
+    let kind = text(fact, "kind");
+    let clock = time.strftime("%H:%M:%S");
+    let words = words(&kind, fact);
+    visible::line(&format!("#{sequence:<4} {clock}  {kind:<18} {words}")).trim_end().to_owned()
+}
+
+fn text(fact: &Value, key: &str) -> String {
+    match fact.get(key) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Null) | None => String::new(),
+        Some(other) => other.to_string(),
+    }
+}
+
+fn by(fact: &Value) -> String {
+    let Some(by) = fact.get("by").filter(|by| by.is_object()) else { return String::new() };
+    let claimed = if by["assurance"] == "claimed" { " (claimed)" } else { "" };
+    format!("{}{claimed}", by["name"].as_str().unwrap_or("?"))
+}
+
+fn words(kind: &str, fact: &Value) -> String {
+    let get = |key: &str| text(fact, key);
+    let step = || match fact.get("attempt").and_then(Value::as_u64) {
+        Some(attempt) if attempt > 1 => format!("{} (attempt {attempt})", get("step")),
+        _ => get("step"),
+    };
+    match kind {
+        "run.opened" => {
+            let book = &fact["runbook"]["metadata"];
+            let name = book["name"].as_str().unwrap_or("?");
+            let operator = fact["operator"]["name"].as_str().unwrap_or("?");
+            let target = fact["target"]["context"].as_str().map_or_else(String::new, |context| format!(" on {context}"));
+            format!("{name} by {operator}{target}")
+        }
+        "run.closed" => format!("{} {}", get("status"), get("category")),
+        "step.intent" => format!("{}: {}", step(), get("command").replace('\n', " ⏎ ")),
+        "step.started" => format!("{} pid {}", step(), get("pid")),
+        "step.outcome" => {
+            let reason = get("reason");
+            let reason = if reason.is_empty() { reason } else { format!(" ({reason})") };
+            let detail = [get("summary"), get("message")].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ");
+            format!("{}: {}{reason} {detail}", step(), get("outcome"))
+        }
+        "step.verified" => format!("{}: {} {}", step(), get("passed"), get("detail")),
+        "checklist.ticked" => format!("{} {}: {} {} {}", get("step"), get("item"), get("state"), by(fact), get("detail")),
+        "decision.made" => format!("{}: {} by {} {}", get("step"), get("option"), by(fact), get("reason")),
+        "gate.sample" | "guard.sample" => format!("{}{} {} → {}", get("step"), get("metric"), reading(&fact["reading"]), get("verdict")),
+        "gate.verdict" => format!("{}: {} {}", step(), get("verdict"), get("reasons")),
+        "guard.tripped" => get("detail"),
+        "baseline.captured" => {
+            let baseline = &fact["baseline"];
+            format!("{} {} revision {}", baseline["kind"].as_str().unwrap_or(""), baseline["name"].as_str().unwrap_or(""), baseline["revision"])
+        }
+        "note.added" => format!("{}: {}", by(fact), get("text")),
+        _ => {
+            let parts = [step(), by(fact), get("why"), get("prompt"), get("note"), get("detail")];
+            parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")
+        }
+    }
+}
+
+/// A reading in a few words.
+pub fn reading(reading: &Value) -> String {
+    let Some((kind, inner)) = reading.as_object().and_then(|map| map.iter().next()) else { return reading.to_string() };
+    match kind.as_str() {
+        "value" => inner["value"].as_str().unwrap_or("?").to_owned(),
+        "noData" => format!("no data: {}", inner["why"].as_str().unwrap_or("")),
+        other => format!("{other}: {}", inner["why"].as_str().unwrap_or("")),
+    }
+}
+
+/// Every fact of a record, one a line.
+pub fn record_lines(record: &Record, facts: &[Value]) -> Vec<String> {
+    facts.iter().map(|fact| fact_line(record.sequence, record.time, fact)).collect()
+}
+
+/// Facts flattened with sequence and time, as `-o json` prints them.
+pub fn record_json(record: &Record, facts: &[Value]) -> Vec<Value> {
+    facts.iter().map(|fact| flat(record.sequence, record.time, fact.clone())).collect()
+}
+
+/// One fact with its record's number and time.
+pub fn flat(sequence: u64, time: jiff::Timestamp, mut fact: Value) -> Value {
+    if let Some(map) = fact.as_object_mut() {
+        map.insert("sequence".into(), sequence.into());
+        map.insert("time".into(), Value::String(time.to_string()));
+    }
+    fact
+}
