@@ -4,4 +4,6 @@ mod books;
 #[cfg(feature = "app")]
 mod effects;
 #[cfg(feature = "app")]
+mod kube;
+#[cfg(feature = "app")]
 mod runner;

@@ -1,3 +1,4 @@
 //! The cluster: connecting, watching, and the native verbs. Nothing here draws, and nothing here decides.
 
 pub mod connect;
+pub mod act;
