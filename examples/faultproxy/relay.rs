@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
+use tokio::sync::watch::Receiver;
 use tokio::time::sleep;
 
 use crate::Proxy;
@@ -51,23 +52,32 @@ impl Relay {
         let (server_read, server_write) = split(server);
         let mut faults = proxy.board.watch();
         faults.mark_unchanged();
-        tokio::select! {
-            // the client may have said all it will while the answer is still coming
-            () = async { let _ = self.asked(client_read, server_write).await; std::future::pending().await } => Ok(()),
-            done = self.answered(server_read, client_write) => done,
-            () = async {
-                while faults.changed().await.is_ok() {
-                    let now = faults.borrow_and_update().clone();
-                    if self.is_struck_by(now.as_ref()) { return }
-                }
-            } => {
-                // both ends are still held: half-open until the fault is over
-                if faults.borrow().as_ref().is_some_and(|f| f.kind == Kind::BlackHole) {
-                    let _ = faults.changed().await;
-                }
-                Ok(())
+        let mut passing = std::pin::pin!(async {
+            tokio::select! {
+                // the client may have said all it will while the answer is still coming
+                () = async { let _ = self.asked(client_read, server_write).await; std::future::pending().await } => Ok(()),
+                done = self.answered(server_read, client_write) => done,
+            }
+        });
+        let struck = tokio::select! {
+            done = &mut passing => return done,
+            struck = self.struck(&mut faults) => struck,
+        };
+        // `passing` still holds both ends, but nobody moves it on
+        if struck == Some(Kind::BlackHole) {
+            let _ = faults.changed().await;
+        }
+        Ok(())
+    }
+
+    async fn struck(&self, faults: &mut Receiver<Option<Fault>>) -> Option<Kind> {
+        while faults.changed().await.is_ok() {
+            let now = faults.borrow_and_update().clone();
+            if self.is_struck_by(now.as_ref()) {
+                return now.map(|f| f.kind);
             }
         }
+        None
     }
 
     fn is_struck_by(&self, fault: Option<&Fault>) -> bool {

@@ -117,11 +117,7 @@ fn statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
 }
 
 fn container(status: &ContainerStatus) -> ContainerView {
-    ContainerView {
-        name: status.name.clone(),
-        restarts: status.restart_count,
-        started: status.container_id.is_some(),
-    }
+    ContainerView { name: status.name.clone(), restarts: status.restart_count, started: status.container_id.is_some() }
 }
 
 fn waiting(pod: &Pod) -> Vec<(String, String, String, String)> {

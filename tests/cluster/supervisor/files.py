@@ -96,8 +96,10 @@ def environment(at):
 def addresses(at):
     return {
         "KUBECONFIG": at.file("kubeconfig"),
+        "RIPCORD_E2E_KUBECONFIG": at.file("kubeconfig"),  # the end-to-end tests use this one only
         "RIPCORD_CLUSTER_STATE": at.state,
         "RIPCORD_CLUSTER_BIN": at.bin,
+        "RIPCORD_CLUSTER_EXAMPLES": at.examples,
         "PROMETHEUS_URL": at.url("prometheus"),
         "TRAFFIC_URL": at.url("traffic"),
         "API_PROXY_CONTROL": at.url("api_proxy_control"),

@@ -1,0 +1,16 @@
+//! End-to-end tests on a real Kubernetes API: `tests/cluster/run`, or any cluster by
+//! `RIPCORD_E2E_KUBECONFIG=… cargo test --test cluster -- --ignored any_cluster`.
+//! All are `#[ignore]`d: plain `cargo test` needs no cluster, and says so per test.
+//! Each test works in a namespace of its own, in a cluster that has opted in.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests: a panic is how they fail")]
+
+mod any_cluster;
+mod fates;
+mod faults;
+mod people;
+mod proxy;
+mod streams;
+mod support;
+mod system;
+mod traffic;
