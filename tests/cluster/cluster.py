@@ -113,6 +113,8 @@ class Held:
 
 
 def begin(where, command):
+    if not shutil.which("prometheus"):
+        raise SystemExit("cluster: prometheus is not installed: apt-get install prometheus")
     os.makedirs(BASE, mode=0o700, exist_ok=True)
     if os.stat(BASE).st_uid != os.getuid():
         raise SystemExit(f"cluster: {BASE} belongs to somebody else, set TMPDIR")

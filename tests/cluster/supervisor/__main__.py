@@ -164,7 +164,8 @@ class Cluster:
             del self.running[name]
             text = f"cluster: {name} ended by itself ({process.returncode}), see {self.args.state}/log/{name}.log"
             if fatal:
-                raise SystemExit(text)
+                with open(self.layout.file(f"log/{name}.log"), errors="replace") as log:
+                    raise SystemExit(text + "\n" + "".join(log.readlines()[-5:]))
             self.say(text)
 
 
@@ -202,6 +203,8 @@ def main():
         if not args.command and os.read(args.leash, 1) == b"":
             raise SystemExit("cluster: the starting process is gone")
         code = cluster.live()
+    except OSError as error:  # a program that is not there, a full disk
+        cluster.say(f"cluster: {error}")
     except SystemExit as stop:
         cluster.say(str(stop.code))
         code = stop.code if isinstance(stop.code, int) else 1
