@@ -1,5 +1,8 @@
 //! The cluster: connecting, watching, and the native verbs. Nothing here draws, and nothing here decides.
 
-pub mod connect;
 pub mod act;
+pub mod connect;
+pub mod forward;
+pub mod logs;
+pub mod reading;
 pub mod watch;
