@@ -1,1 +1,243 @@
 //! Arguments to a job; nothing is done here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A runbook console for on-call engineers: steps, gates, one key back to safety, a trail that shows tampering.
+#[derive(Debug, Parser)]
+#[command(
+    name = "ripcord",
+    version,
+    disable_help_subcommand = true,
+    after_help = "Example: ripcord run runbooks/tour.yaml"
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// Flags of every command.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Common {
+    /// The kubeconfig context; wins over the runbook's
+    #[arg(long, global = true)]
+    pub context: Option<String>,
+    /// The namespace; wins over the runbook's
+    #[arg(short, long, global = true)]
+    pub namespace: Option<String>,
+    #[arg(long, global = true)]
+    pub kubeconfig: Option<PathBuf>,
+    /// Only look: nothing that writes is started
+    #[arg(long, global = true)]
+    pub read_only: bool,
+    /// Where runs and the ledger are kept
+    #[arg(long, global = true)]
+    pub state_dir: Option<PathBuf>,
+    #[arg(long, global = true)]
+    pub no_color: bool,
+    /// Draw with ASCII only
+    #[arg(long, global = true)]
+    pub ascii: bool,
+    /// For diagnostics: error, warn, info, debug, trace
+    #[arg(long, global = true)]
+    pub log_level: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Step through a runbook, in the console or headless
+    #[command(after_help = "Example: ripcord run runbooks/tour.yaml -p name=world")]
+    Run(Run),
+    /// Print every problem of runbooks at once
+    #[command(after_help = "Example: ripcord check runbooks/*.yaml")]
+    Check(Check),
+    /// Go on with an unfinished run
+    #[command(after_help = "Example: ripcord resume 20261123T201455Z-tour-1a2b")]
+    Resume(Resume),
+    /// Pull the ripcord of a run: straight into its way back
+    #[command(after_help = "Example: ripcord rollback 20261123T201455Z-tour-1a2b --why 'errors at 3 %'")]
+    Rollback(Rollback),
+    /// Approve a step of a run from your own login
+    #[command(after_help = "Example: ripcord approve 20261123T201455Z-tour-1a2b go --note 'looked at the canary'")]
+    Approve(Approve),
+    /// Refuse a step of a run from your own login
+    #[command(after_help = "Example: ripcord refuse 20261123T201455Z-tour-1a2b go --why 'p95 is up'")]
+    Refuse(Refuse),
+    /// The runs on this machine
+    #[command(after_help = "Example: ripcord runs -o json")]
+    Runs(Listing),
+    /// Read, verify and report a run's trail
+    #[command(subcommand, after_help = "Example: ripcord trail verify --all")]
+    Trail(Trail),
+    /// Write a runbook that passes `check`
+    #[command(after_help = "Example: ripcord new restart-api")]
+    New(New),
+    /// The JSON Schema of a runbook, for editors
+    #[command(after_help = "Example: ripcord schema > runbook.schema.json")]
+    Schema,
+    /// What is in force, and where each value comes from
+    #[command(after_help = "Example: ripcord config")]
+    Config,
+    /// Completions for a shell
+    #[command(after_help = "Example: ripcord completions bash > /etc/bash_completion.d/ripcord")]
+    Completions { shell: clap_complete::Shell },
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    #[default]
+    Lines,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    #[default]
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum OnPrompt {
+    /// Leave the run open, exit 3
+    #[default]
+    Stop,
+    Rollback,
+    Abort,
+}
+
+/// How a run is driven without a terminal.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Headless {
+    /// Without a terminal: answers and policies instead of dialogs
+    #[arg(long)]
+    pub headless: bool,
+    /// A file of answers
+    #[arg(long, value_name = "FILE")]
+    pub answers: Option<PathBuf>,
+    /// Confirm steps of these risks: read (default), or read,write
+    #[arg(long, value_name = "RISKS", value_delimiter = ',')]
+    pub yes_to: Vec<String>,
+    /// Confirm this step, whatever its risk
+    #[arg(long, value_name = "STEP")]
+    pub approve: Vec<String>,
+    /// What to do at a question nobody answers
+    #[arg(long, value_enum, default_value_t)]
+    pub on_prompt: OnPrompt,
+    /// How facts are printed
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
+pub struct Run {
+    /// A file, or the name of a runbook in the library
+    pub runbook: String,
+    /// A param, as key=value
+    #[arg(short, long = "param", value_name = "KEY=VALUE")]
+    pub param: Vec<String>,
+    /// Params from a YAML file
+    #[arg(long, value_name = "FILE")]
+    pub params: Option<PathBuf>,
+    /// Print every step with its exact command; send nothing that writes
+    #[arg(long)]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub headless: Headless,
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    #[arg(required = true)]
+    pub runbooks: Vec<PathBuf>,
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct Resume {
+    /// The run; without it the only unfinished one
+    pub run: Option<String>,
+    #[command(flatten)]
+    pub headless: Headless,
+}
+
+#[derive(Debug, Args)]
+pub struct Rollback {
+    pub run: String,
+    #[arg(long, default_value = "pulled from another terminal")]
+    pub why: String,
+    /// End a console that holds the run and does not answer
+    #[arg(long)]
+    pub take_over: bool,
+    #[command(flatten)]
+    pub headless: Headless,
+}
+
+#[derive(Debug, Args)]
+pub struct Approve {
+    pub run: String,
+    pub step: String,
+    #[arg(long)]
+    pub note: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Refuse {
+    pub run: String,
+    pub step: String,
+    #[arg(long)]
+    pub why: String,
+}
+
+#[derive(Debug, Args)]
+pub struct Listing {
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Trail {
+    /// The trail for people
+    #[command(after_help = "Example: ripcord trail show 20261123T201455Z-tour-1a2b -f")]
+    Show {
+        run: String,
+        /// Go on as records come
+        #[arg(short, long)]
+        follow: bool,
+        #[arg(short, long, value_enum, default_value_t)]
+        output: Format,
+    },
+    /// Is it whole, unchanged, closed? Exit 0 yes, 1 broken, 2 open or unanchored, 3 recovered, 4 cannot tell
+    #[command(after_help = "Example: ripcord trail verify --all")]
+    Verify {
+        runs: Vec<String>,
+        #[arg(long)]
+        all: bool,
+        #[arg(short, long, value_enum, default_value_t)]
+        output: Format,
+    },
+    /// The incident timeline
+    #[command(after_help = "Example: ripcord trail report 20261123T201455Z-tour-1a2b > incident.md")]
+    Report {
+        run: String,
+        #[arg(short, long, value_enum, default_value_t)]
+        output: ReportFormat,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    #[default]
+    Markdown,
+    Html,
+}
+
+#[derive(Debug, Args)]
+pub struct New {
+    /// The runbook's name; the file is NAME.yaml
+    pub name: String,
+}

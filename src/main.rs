@@ -1,7 +1,10 @@
-fn main() -> std::process::ExitCode {
-    // Before anything else: a runner starts once a step, and its start-up is paid for each time.
+//! Parse, run, exit code. A runner starts once a step, so its way in comes before everything else.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|word| word == ripcord::runner::SUBCOMMAND) {
-        return u8::try_from(ripcord::runner::main()).map_or(std::process::ExitCode::FAILURE, Into::into);
+        return u8::try_from(ripcord::runner::main()).map_or(ExitCode::FAILURE, Into::into);
     }
-    std::process::ExitCode::SUCCESS
+    ripcord::app::main()
 }

@@ -115,7 +115,7 @@ impl RedactStream {
     }
 
     /// The rest, when no more chunks come.
-    pub fn finish(mut self, out: &mut Vec<u8>) {
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
         let Some(search) = &self.redactor.search else { return };
         let held = std::mem::take(&mut self.held);
         let mut done = 0;
@@ -189,7 +189,8 @@ mod tests {
     }
 
     fn forms() -> Vec<String> {
-        let mut forms = vec![SECRET.to_owned(), percent(SECRET, true), percent(SECRET, false), "s3cr3t/+\\\"pa ss?".to_owned()];
+        let mut forms =
+            vec![SECRET.to_owned(), percent(SECRET, true), percent(SECRET, false), "s3cr3t/+\\\"pa ss?".to_owned()];
         for before in ["", "x", "xy"] {
             forms.push(STANDARD.encode(format!("{before}{SECRET}after")));
             forms.push(URL_SAFE.encode(format!("{before}{SECRET}after")));

@@ -75,7 +75,9 @@ pub fn without_fractions(value: Value) -> Value {
     match value {
         Value::Number(number) if !is_plain(&number) => json!({ DECIMAL: number.to_string() }),
         Value::Array(items) => Value::Array(items.into_iter().map(without_fractions).collect()),
-        Value::Object(map) => Value::Object(map.into_iter().map(|(key, value)| (key, without_fractions(value))).collect()),
+        Value::Object(map) => {
+            Value::Object(map.into_iter().map(|(key, value)| (key, without_fractions(value))).collect())
+        }
         other => other,
     }
 }

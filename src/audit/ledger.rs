@@ -32,14 +32,17 @@ impl Entry {
 /// Adds a line, under a lock, synced.
 pub fn append(state_dir: &Path, time_ms: i64, entry: &Entry) -> io::Result<()> {
     let path = state_dir.join(LEDGER);
-    let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).custom_flags(0o400_000).open(&path)?;
+    let mut file =
+        OpenOptions::new().read(true).append(true).create(true).mode(0o600).custom_flags(0o400_000).open(&path)?;
     file.lock()?;
     let mut text = String::new();
     file.read_to_string(&mut text)?;
     let previous = text.lines().last().map_or_else(|| "0".repeat(64), |line| hex(&Sha256::digest(line)));
     let mut line = match entry {
         Entry::Opened { run, chain } => json!({ "event": "opened", "run": run, "chain": chain }),
-        Entry::Closed { run, head, sequence } => json!({ "event": "closed", "run": run, "head": head, "sequence": sequence }),
+        Entry::Closed { run, head, sequence } => {
+            json!({ "event": "closed", "run": run, "head": head, "sequence": sequence })
+        }
     };
     line["previous"] = json!(previous);
     line["time"] = json!(time_ms);
@@ -50,7 +53,8 @@ pub fn append(state_dir: &Path, time_ms: i64, entry: &Entry) -> io::Result<()> {
 
 /// The entries, or why the ledger itself cannot be believed.
 pub fn read(state_dir: &Path) -> Result<Vec<Entry>, String> {
-    let text = std::fs::read_to_string(state_dir.join(LEDGER)).map_err(|error| format!("the ledger cannot be read: {error}"))?;
+    let text = std::fs::read_to_string(state_dir.join(LEDGER))
+        .map_err(|error| format!("the ledger cannot be read: {error}"))?;
     let mut previous = "0".repeat(64);
     let mut entries = Vec::new();
     for (number, line) in text.lines().enumerate() {

@@ -60,7 +60,9 @@ pub fn line(chain: &Chain, head: &Head, now: Now, facts: &[Value]) -> (String, H
 }
 
 fn is_failure(fact: &Value) -> bool {
-    let failed = |key: &str| matches!(fact.get(key).and_then(Value::as_str), Some("failed" | "unknown" | "error" | "rollbackIncomplete"));
+    let failed = |key: &str| {
+        matches!(fact.get(key).and_then(Value::as_str), Some("failed" | "unknown" | "error" | "rollbackIncomplete"))
+    };
     failed("outcome") || failed("status")
 }
 
@@ -99,7 +101,9 @@ pub fn parse(line: &str) -> Result<Record, BadRecord> {
     if canonical(&value) != line {
         return Err(BadRecord::NotCanonical);
     }
-    let text = |path: &'static str| value.pointer(path).and_then(Value::as_str).map(str::to_owned).ok_or(BadRecord::Missing(path));
+    let text = |path: &'static str| {
+        value.pointer(path).and_then(Value::as_str).map(str::to_owned).ok_or(BadRecord::Missing(path))
+    };
     let number = |path: &'static str| value.pointer(path).and_then(Value::as_u64).ok_or(BadRecord::Missing(path));
     let fingerprint = text("/attestation/fingerprint")?;
     let time = value.get("time").and_then(Value::as_i64).ok_or(BadRecord::Missing("/time"))?;

@@ -29,7 +29,8 @@ pub fn markdown(facts: &[(Timestamp, Fact)], head: &str) -> Result<String, Strin
     let run = Run::replay(facts).map_err(|error| error.to_string())?;
     let opened = run.opened();
     let mut out = format!("# {}\n\n", md(opened.runbook.metadata.title()));
-    let status = serde_json::to_value(run.status()).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
+    let status =
+        serde_json::to_value(run.status()).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
     let mut row = |name: &str, value: &str| out.push_str(&format!("- **{name}**: {}\n", md(value)));
     row("run", &opened.run);
     row("outcome", &status);
@@ -41,10 +42,27 @@ pub fn markdown(facts: &[(Timestamp, Fact)], head: &str) -> Result<String, Strin
     if let Some(at) = run.closed_at() {
         row("ended", &clock(at));
     }
-    row("runbook", &format!("{} {}, sha256 {}", opened.runbook.metadata.name, opened.runbook.metadata.version.clone().unwrap_or_default(), opened.runbook_hash));
+    row(
+        "runbook",
+        &format!(
+            "{} {}, sha256 {}",
+            opened.runbook.metadata.name,
+            opened.runbook.metadata.version.clone().unwrap_or_default(),
+            opened.runbook_hash
+        ),
+    );
     row("trail head", head);
     if let Some(baseline) = run.baseline() {
-        row("baseline", &format!("{} {} revision {} {}", baseline.kind, baseline.name, baseline.revision, baseline.images.join(", ")));
+        row(
+            "baseline",
+            &format!(
+                "{} {} revision {} {}",
+                baseline.kind,
+                baseline.name,
+                baseline.revision,
+                baseline.images.join(", ")
+            ),
+        );
     }
     if let Some(why) = run.break_glass() {
         row("glass broken", why);
@@ -59,11 +77,21 @@ pub fn markdown(facts: &[(Timestamp, Fact)], head: &str) -> Result<String, Strin
         let words = line.splitn(3, "  ").nth(2).unwrap_or_default().trim().to_owned();
         let words = words.split_once(' ').map_or(words.clone(), |(_, rest)| rest.trim().to_owned());
         let before_after = before_after(fact);
-        out.push_str(&format!("| {} | {} | {}{} |\n", at.strftime("%H:%M:%S"), fact.kind(), md(&words), md(&before_after)));
+        out.push_str(&format!(
+            "| {} | {} | {}{} |\n",
+            at.strftime("%H:%M:%S"),
+            fact.kind(),
+            md(&words),
+            md(&before_after)
+        ));
     }
-    let claimed = facts.iter().any(|(_, fact)| matches!(fact, Fact::ApprovalGiven { by, .. } if by.assurance == Assurance::Claimed));
+    let claimed = facts
+        .iter()
+        .any(|(_, fact)| matches!(fact, Fact::ApprovalGiven { by, .. } if by.assurance == Assurance::Claimed));
     if claimed {
-        out.push_str("\nApprovals marked *claimed* were typed in the operator's own console or given by an answers file.\n");
+        out.push_str(
+            "\nApprovals marked *claimed* were typed in the operator's own console or given by an answers file.\n",
+        );
     }
     Ok(out)
 }
@@ -73,7 +101,8 @@ fn before_after(fact: &Fact) -> String {
     match (&end.done.before, &end.done.after) {
         (None, None) => String::new(),
         (before, after) => {
-            let word = |value: &Option<serde_json::Value>| value.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string);
+            let word =
+                |value: &Option<serde_json::Value>| value.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string);
             format!(" [{} → {}]", word(before), word(after))
         }
     }
@@ -81,12 +110,16 @@ fn before_after(fact: &Fact) -> String {
 
 /// What somebody reading afterwards wants; steps merely entered or started say nothing new.
 fn is_telling(fact: &Fact) -> bool {
-    !matches!(fact, Fact::StepEntered { .. } | Fact::StepStarted { .. } | Fact::StepVerifying { .. } | Fact::GuardSample { .. })
+    !matches!(
+        fact,
+        Fact::StepEntered { .. } | Fact::StepStarted { .. } | Fact::StepVerifying { .. } | Fact::GuardSample { .. }
+    )
 }
 
 /// The same as a page of its own.
 pub fn html(markdown: &str, title: &str) -> String {
-    let escape = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+    let escape =
+        |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
     let unmark = |text: &str| {
         let mut out = String::new();
         let mut chars = text.chars();
@@ -114,7 +147,8 @@ pub fn html(markdown: &str, title: &str) -> String {
             if line.starts_with("|---") {
                 continue;
             }
-            let cells = line.trim_matches('|').split(" | ").map(|cell| format!("<td>{}</td>", escape(unmark(cell).trim())));
+            let cells =
+                line.trim_matches('|').split(" | ").map(|cell| format!("<td>{}</td>", escape(unmark(cell).trim())));
             out.push_str(&format!("<tr>{}</tr>\n", cells.collect::<String>()));
         } else if let Some(text) = line.strip_prefix("# ") {
             out.push_str(&format!("<h1>{}</h1>\n", escape(&unmark(text))));

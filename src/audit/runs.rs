@@ -36,10 +36,15 @@ pub struct RunSummary {
 /// Newest first.
 pub fn list(state_dir: &Path) -> Vec<RunSummary> {
     let Ok(entries) = fs::read_dir(state_dir.join("runs")) else { return Vec::new() };
-    let mut names: Vec<String> = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    let mut names: Vec<String> =
+        entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names.reverse();
-    names.iter().filter(|name| state_dir.join("runs").join(name).join(TRAIL).exists()).map(|name| summary(state_dir, name)).collect()
+    names
+        .iter()
+        .filter(|name| state_dir.join("runs").join(name).join(TRAIL).exists())
+        .map(|name| summary(state_dir, name))
+        .collect()
 }
 
 pub fn summary(state_dir: &Path, name: &str) -> RunSummary {

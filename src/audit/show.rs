@@ -38,27 +38,41 @@ fn words(kind: &str, fact: &Value) -> String {
             let book = &fact["runbook"]["metadata"];
             let name = book["name"].as_str().unwrap_or("?");
             let operator = fact["operator"]["name"].as_str().unwrap_or("?");
-            let target = fact["target"]["context"].as_str().map_or_else(String::new, |context| format!(" on {context}"));
+            let target =
+                fact["target"]["context"].as_str().map_or_else(String::new, |context| format!(" on {context}"));
             format!("{name} by {operator}{target}")
         }
         "run.closed" => format!("{} {}", get("status"), get("category")),
-        "step.intent" => format!("{}: {}", step(), get("command").replace('\n', " ⏎ ")),
+        "step.intent" => format!("{}: {}", step(), get("command").trim_end().replace('\n', " ⏎ ")),
         "step.started" => format!("{} pid {}", step(), get("pid")),
         "step.outcome" => {
             let reason = get("reason");
             let reason = if reason.is_empty() { reason } else { format!(" ({reason})") };
-            let detail = [get("summary"), get("message")].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ");
+            let detail = [get("summary"), get("message")]
+                .into_iter()
+                .filter(|text| !text.is_empty())
+                .collect::<Vec<_>>()
+                .join("; ");
             format!("{}: {}{reason} {detail}", step(), get("outcome"))
         }
         "step.verified" => format!("{}: {} {}", step(), get("passed"), get("detail")),
-        "checklist.ticked" => format!("{} {}: {} {} {}", get("step"), get("item"), get("state"), by(fact), get("detail")),
+        "checklist.ticked" => {
+            format!("{} {}: {} {} {}", get("step"), get("item"), get("state"), by(fact), get("detail"))
+        }
         "decision.made" => format!("{}: {} by {} {}", get("step"), get("option"), by(fact), get("reason")),
-        "gate.sample" | "guard.sample" => format!("{}{} {} → {}", get("step"), get("metric"), reading(&fact["reading"]), get("verdict")),
+        "gate.sample" | "guard.sample" => {
+            format!("{}{} {} → {}", get("step"), get("metric"), reading(&fact["reading"]), get("verdict"))
+        }
         "gate.verdict" => format!("{}: {} {}", step(), get("verdict"), get("reasons")),
         "guard.tripped" => get("detail"),
         "baseline.captured" => {
             let baseline = &fact["baseline"];
-            format!("{} {} revision {}", baseline["kind"].as_str().unwrap_or(""), baseline["name"].as_str().unwrap_or(""), baseline["revision"])
+            format!(
+                "{} {} revision {}",
+                baseline["kind"].as_str().unwrap_or(""),
+                baseline["name"].as_str().unwrap_or(""),
+                baseline["revision"]
+            )
         }
         "note.added" => format!("{}: {}", by(fact), get("text")),
         _ => {

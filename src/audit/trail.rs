@@ -108,7 +108,8 @@ impl TrailFile {
         let file = options.read(true).append(true).create_new(true).mode(0o600).custom_flags(O_NOFOLLOW).open(&path);
         let file = file.map_err(OpenError::io(&path))?;
         let mut random = [0u8; 32];
-        getrandom::fill(&mut random).map_err(|error| OpenError::Damaged { path: path.clone(), why: format!("no randomness: {error}") })?;
+        getrandom::fill(&mut random)
+            .map_err(|error| OpenError::Damaged { path: path.clone(), why: format!("no randomness: {error}") })?;
         let chain = Chain {
             uid: hex(&random),
             run: opened.run.clone(),
@@ -117,7 +118,8 @@ impl TrailFile {
             boot_id: boot_id.to_owned(),
         };
         let previous = opened.previous.as_ref().map_or("", |previous| previous.head.as_str());
-        let head = record::genesis(&chain.uid, &opened.runbook_hash, &opened.program.hash, &opened.target.identity, previous);
+        let head =
+            record::genesis(&chain.uid, &opened.runbook_hash, &opened.program.hash, &opened.target.identity, previous);
         let reserve = Reserve::create(dir).map_err(OpenError::io(dir))?;
         sync_dir(dir).map_err(OpenError::io(dir))?;
         if let Some(parent) = dir.parent() {
@@ -129,10 +131,16 @@ impl TrailFile {
     }
 
     /// Opens an unfinished run for going on. A torn last line is cut off, kept and told; damage before it is refused.
-    pub fn reopen(dir: &Path, host: &str, boot_id: &str, redactor: Redactor) -> Result<(Self, Reopened, Vec<Fact>), OpenError> {
+    pub fn reopen(
+        dir: &Path,
+        host: &str,
+        boot_id: &str,
+        redactor: Redactor,
+    ) -> Result<(Self, Reopened, Vec<Fact>), OpenError> {
         let path = dir.join(TRAIL);
         let mut options = OpenOptions::new();
-        let file = options.read(true).append(true).custom_flags(O_NOFOLLOW).open(&path).map_err(OpenError::io(&path))?;
+        let file =
+            options.read(true).append(true).custom_flags(O_NOFOLLOW).open(&path).map_err(OpenError::io(&path))?;
         let about = file.metadata().map_err(OpenError::io(&path))?;
         if !about.is_file() || about.nlink() != 1 {
             return Err(OpenError::Damaged { path, why: "not a plain file with one link".into() });
@@ -150,7 +158,9 @@ impl TrailFile {
         let text = std::str::from_utf8(&bytes[..whole]).map_err(|_| damaged("not UTF-8".into()))?;
         let (facts, records) = facts_of(dir, text).map_err(damaged)?;
         let Some(last) = records.last() else { return Err(damaged("empty".into())) };
-        let Some((_, Fact::RunOpened(opened))) = facts.first() else { return Err(damaged("it does not begin with run.opened".into())) };
+        let Some((_, Fact::RunOpened(opened))) = facts.first() else {
+            return Err(damaged("it does not begin with run.opened".into()));
+        };
         let chain = Chain {
             uid: last.chain.clone(),
             run: opened.run.clone(),
@@ -165,7 +175,15 @@ impl TrailFile {
         Ok((trail, Reopened { facts, last: receipt }, told))
     }
 
-    fn over(dir: &Path, file: File, offset: u64, chain: Chain, head: Head, redactor: Redactor, reserve: Reserve) -> Result<Self, OpenError> {
+    fn over(
+        dir: &Path,
+        file: File,
+        offset: u64,
+        chain: Chain,
+        head: Head,
+        redactor: Redactor,
+        reserve: Reserve,
+    ) -> Result<Self, OpenError> {
         lock(&file, dir)?;
         let about = file.metadata().map_err(OpenError::io(dir))?;
         let inode = (about.dev(), about.ino());
@@ -209,7 +227,8 @@ impl TrailFile {
 
     /// A fact as it is stored: secrets out, nothing raw, no fractions.
     fn stored(&self, fact: &Fact) -> Value {
-        let value = serde_json::to_value(fact).unwrap_or_else(|error| json!({ "kind": "note.added", "text": error.to_string() }));
+        let value = serde_json::to_value(fact)
+            .unwrap_or_else(|error| json!({ "kind": "note.added", "text": error.to_string() }));
         without_fractions(self.clean(value))
     }
 
@@ -259,13 +278,19 @@ impl TrailFile {
     /// The descriptor is still that file, with one link, at the expected length.
     fn still_ours(&self) -> io::Result<()> {
         let path = self.dir.join(TRAIL);
-        let there = fs::symlink_metadata(&path).map_err(|error| io::Error::new(error.kind(), format!("{} is gone: {error}", path.display())))?;
+        let there = fs::symlink_metadata(&path)
+            .map_err(|error| io::Error::new(error.kind(), format!("{} is gone: {error}", path.display())))?;
         let open = self.file.metadata()?;
         if (there.dev(), there.ino()) != self.inode || open.nlink() != 1 {
             return Err(io::Error::other(format!("{} was replaced underneath", path.display())));
         }
         if open.len() != self.offset {
-            let message = format!("{} is {} bytes long and should be {}: somebody else wrote to it", path.display(), open.len(), self.offset);
+            let message = format!(
+                "{} is {} bytes long and should be {}: somebody else wrote to it",
+                path.display(),
+                open.len(),
+                self.offset
+            );
             return Err(io::Error::other(message));
         }
         Ok(())
@@ -333,7 +358,13 @@ impl Journal for TrailFile {
 impl Reserve {
     fn create(dir: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create_new(true).mode(0o600).custom_flags(O_NOFOLLOW).open(dir.join(RESERVE))?;
+        let file = options
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .custom_flags(O_NOFOLLOW)
+            .open(dir.join(RESERVE))?;
         (&file).write_all(&vec![0u8; usize::try_from(RESERVE_BYTES).unwrap_or(65_536)])?;
         file.sync_all()?;
         Ok(Self { file: Some(file), used: 0, pending: Vec::new(), digest: Sha256::new(), count: 0 })
@@ -399,7 +430,13 @@ fn lock(file: &File, dir: &Path) -> Result<(), OpenError> {
 pub fn holder(dir: &Path) -> Holder {
     let text = fs::read_to_string(dir.join(HOLDER)).unwrap_or_default();
     let unknown = || "?".to_owned();
-    serde_json::from_str(&text).unwrap_or_else(|_| Holder { pid: 0, user: unknown(), host: unknown(), since: unknown(), boot_id: unknown() })
+    serde_json::from_str(&text).unwrap_or_else(|_| Holder {
+        pid: 0,
+        user: unknown(),
+        host: unknown(),
+        since: unknown(),
+        boot_id: unknown(),
+    })
 }
 
 /// True while some process holds the run open.
@@ -449,11 +486,14 @@ pub(super) fn facts_of(dir: &Path, text: &str) -> Result<(Vec<(jiff::Timestamp, 
     for (number, line) in text.lines().enumerate() {
         let record = record::parse(line).map_err(|error| format!("record {}: {error}", number + 1))?;
         if let Some(before) = records.last()
-            && (record.previous != (before.uid.clone(), before.fingerprint.clone()) || record.sequence != before.sequence + 1)
+            && (record.previous != (before.uid.clone(), before.fingerprint.clone())
+                || record.sequence != before.sequence + 1)
         {
             return Err(format!("record {} does not follow the one before it", number + 1));
         }
-        for fact in record.facts(|hash| read_blob(dir, hash)).map_err(|error| format!("record {}: {error}", number + 1))? {
+        for fact in
+            record.facts(|hash| read_blob(dir, hash)).map_err(|error| format!("record {}: {error}", number + 1))?
+        {
             facts.push((record.time, fact));
         }
         records.push(Record { facts: Vec::new(), ..record });
@@ -466,7 +506,8 @@ pub fn read_facts(dir: &Path) -> Result<Vec<(jiff::Timestamp, Fact)>, OpenError>
     let path = dir.join(TRAIL);
     let bytes = fs::read(&path).map_err(OpenError::io(&path))?;
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    let text = std::str::from_utf8(&bytes[..whole]).map_err(|_| OpenError::Damaged { path: path.clone(), why: "not UTF-8".into() })?;
+    let text = std::str::from_utf8(&bytes[..whole])
+        .map_err(|_| OpenError::Damaged { path: path.clone(), why: "not UTF-8".into() })?;
     facts_of(dir, text).map(|(facts, _)| facts).map_err(|why| OpenError::Damaged { path, why })
 }
 
@@ -475,7 +516,10 @@ pub fn read_records(dir: &Path) -> io::Result<(Vec<(Record, Vec<Value>)>, Option
     let bytes = fs::read(dir.join(TRAIL))?;
     let mut records = Vec::new();
     for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
-        match std::str::from_utf8(line).map_err(|error| error.to_string()).and_then(|line| record::parse(line).map_err(|error| error.to_string())) {
+        match std::str::from_utf8(line)
+            .map_err(|error| error.to_string())
+            .and_then(|line| record::parse(line).map_err(|error| error.to_string()))
+        {
             Ok(record) => {
                 let facts = record.facts.iter().map(|fact| resolved(dir, fact)).collect();
                 records.push((record, facts));

@@ -69,7 +69,11 @@ impl Verdict {
             out.push_str(&format!("  anchored   {anchor}\n"));
         }
         for finding in &self.findings {
-            out.push_str(&format!("  {:<10} {}\n", if finding.exit == 1 { "BROKEN" } else { "note" }, crate::visible::line(&finding.what)));
+            out.push_str(&format!(
+                "  {:<10} {}\n",
+                if finding.exit == 1 { "BROKEN" } else { "note" },
+                crate::visible::line(&finding.what)
+            ));
         }
         for what in &self.not_checked {
             out.push_str(&format!("  unchecked  {what}\n"));
@@ -105,7 +109,8 @@ pub fn verify(state_dir: &Path, run: &str) -> Verdict {
     if !verdict.closed {
         verdict.find(2, "the run is open: records after the last one, if any were cut off, cannot be missed");
     }
-    if std::fs::read_dir(&dir).is_ok_and(|entries| entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with(".torn-")))
+    if std::fs::read_dir(&dir)
+        .is_ok_and(|entries| entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with(".torn-")))
         && !verdict.findings.iter().any(|finding| finding.exit == 3)
     {
         verdict.find(3, "a torn piece is kept beside the trail");
@@ -175,7 +180,13 @@ impl Walk {
         match (&mut self.run, fact) {
             (None, Fact::RunOpened(opened)) => {
                 let previous = opened.previous.as_ref().map_or("", |previous| previous.head.as_str());
-                let genesis = record::genesis(&record.chain, &opened.runbook_hash, &opened.program.hash, &opened.target.identity, previous);
+                let genesis = record::genesis(
+                    &record.chain,
+                    &opened.runbook_hash,
+                    &opened.program.hash,
+                    &opened.target.identity,
+                    previous,
+                );
                 if (genesis.uid, genesis.fingerprint) != record.previous {
                     return Err("it is not chained to this run's beginning".into());
                 }
@@ -189,10 +200,12 @@ impl Walk {
             (Some(run), fact) => {
                 match fact {
                     Fact::TrailRecovered { offset, bytes, .. } => {
-                        self.verdict.find(3, format!("a torn tail of {bytes} bytes at byte {offset} was cut off and kept"));
+                        self.verdict
+                            .find(3, format!("a torn tail of {bytes} bytes at byte {offset} was cut off and kept"));
                     }
                     Fact::AuditGap { records, .. } => {
-                        self.verdict.find(2, format!("{records} facts of the way back were written late: the disk was full"));
+                        self.verdict
+                            .find(2, format!("{records} facts of the way back were written late: the disk was full"));
                     }
                     _ => {}
                 }
@@ -255,7 +268,9 @@ fn against_ledger(state_dir: &Path, run: &str, last: &Record, verdict: &mut Verd
     });
     match opened {
         None => verdict.find(4, "the ledger does not know this run"),
-        Some(chain) if *chain != last.chain => verdict.find(1, "the ledger knows this run with another chain: the trail was written anew"),
+        Some(chain) if *chain != last.chain => {
+            verdict.find(1, "the ledger knows this run with another chain: the trail was written anew")
+        }
         Some(_) => {}
     }
     let closed = mine.iter().rev().find_map(|entry| match entry {
@@ -264,10 +279,17 @@ fn against_ledger(state_dir: &Path, run: &str, last: &Record, verdict: &mut Verd
     });
     match closed {
         Some((head, sequence)) if *head == last.fingerprint && sequence == last.sequence => {
-            verdict.anchors.push(format!("ledger of this machine: record {sequence}, head {}", &head[..16.min(head.len())]));
+            verdict
+                .anchors
+                .push(format!("ledger of this machine: record {sequence}, head {}", &head[..16.min(head.len())]));
         }
         Some((_, sequence)) => {
-            verdict.find(1, format!("the ledger closed this run at record {sequence} with another head: records were cut off or changed"));
+            verdict.find(
+                1,
+                format!(
+                    "the ledger closed this run at record {sequence} with another head: records were cut off or changed"
+                ),
+            );
         }
         None if verdict.closed => verdict.find(2, "the end of the run is not anchored in the ledger"),
         None => {}

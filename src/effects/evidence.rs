@@ -1,6 +1,10 @@
 //! A file as evidence: its length and SHA-256. Does not keep or copy it.
 
-use std::{fs::File, io::{self, Read}, path::Path};
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
 
 use sha2::{Digest, Sha256};
 

@@ -1,6 +1,20 @@
 //! Adapters to the world: shell, http, kube, helm, prometheus. They hold no opinions and no run.
 
+mod ending;
 pub mod evidence;
 pub mod helm;
+mod http;
+mod interactive;
 pub mod kube;
+pub mod loan;
+mod notify;
 pub mod output;
+mod probe;
+pub mod process;
+pub mod secrets;
+mod shell;
+mod tail;
+pub mod work;
+mod world;
+
+pub use world::World;

@@ -17,6 +17,7 @@ use crate::{
         Observation,
         output::{LineCutter, OutputLine},
     },
+    redact::{RedactStream, Redactor},
 };
 
 /// The folder of outputs inside a run's folder.
@@ -29,16 +30,17 @@ pub struct LineSender {
     to: mpsc::Sender<Observation>,
     cutter: LineCutter,
     missed: u64,
+    last: Option<String>,
 }
 
 impl LineSender {
     pub fn new(ticket: &Ticket, to: mpsc::Sender<Observation>) -> Self {
-        Self { ticket: ticket.clone(), to, cutter: LineCutter::default(), missed: 0 }
+        Self { ticket: ticket.clone(), to, cutter: LineCutter::default(), missed: 0, last: None }
     }
 
     pub fn push(&mut self, bytes: &[u8]) {
-        let Self { ticket, to, cutter, missed } = self;
-        cutter.push(bytes, |text| send(ticket, to, missed, text));
+        let Self { ticket, to, cutter, missed, last } = self;
+        cutter.push(bytes, |text| send(ticket, to, missed, last, text));
     }
 
     /// So many bytes went by unread.
@@ -48,12 +50,20 @@ impl LineSender {
     }
 
     pub fn finish(&mut self) {
-        let Self { ticket, to, cutter, missed } = self;
-        cutter.finish(|text| send(ticket, to, missed, text));
+        let Self { ticket, to, cutter, missed, last } = self;
+        cutter.finish(|text| send(ticket, to, missed, last, text));
+    }
+
+    /// The last line that says something, for a failure's message.
+    pub fn last(&self) -> Option<&str> {
+        self.last.as_deref()
     }
 }
 
-fn send(ticket: &Ticket, to: &mpsc::Sender<Observation>, missed: &mut u64, text: String) {
+fn send(ticket: &Ticket, to: &mpsc::Sender<Observation>, missed: &mut u64, last: &mut Option<String>, text: String) {
+    if !text.trim().is_empty() {
+        *last = Some(text.chars().take(300).collect());
+    }
     let size = text.len() as u64 + 1;
     let line = OutputLine { step: ticket.step.to_string(), attempt: ticket.attempt, text, missed: *missed };
     match to.try_send(Observation::Output(line)) {
@@ -71,11 +81,12 @@ pub struct OutputSink {
     hash: Sha256,
     bytes: u64,
     lines: LineSender,
+    redact: RedactStream,
 }
 
 impl OutputSink {
     /// Creates the file (0600) under `run_dir`.
-    pub fn create(run_dir: &Path, ticket: &Ticket, screen: mpsc::Sender<Observation>) -> Self {
+    pub fn create(run_dir: &Path, ticket: &Ticket, redactor: &Redactor, screen: mpsc::Sender<Observation>) -> Self {
         let (file, name) = match create(run_dir, ticket) {
             Ok((file, path)) => (Some(file), relative(run_dir, &path)),
             Err(error) => {
@@ -83,11 +94,20 @@ impl OutputSink {
                 (None, String::new())
             }
         };
-        Self { file, name, hash: Sha256::new(), bytes: 0, lines: LineSender::new(ticket, screen) }
+        Self {
+            file,
+            name,
+            hash: Sha256::new(),
+            bytes: 0,
+            lines: LineSender::new(ticket, screen),
+            redact: redactor.stream(),
+        }
     }
 
     pub fn write(&mut self, bytes: &[u8]) {
-        self.keep(bytes);
+        let mut clean = Vec::with_capacity(bytes.len());
+        self.redact.push(bytes, &mut clean);
+        self.keep(&clean);
     }
 
     /// A line of text; the newline is added.
@@ -110,6 +130,9 @@ impl OutputSink {
 
     /// Syncs the file and says what is in it.
     pub fn finish(mut self) -> Option<OutputRef> {
+        let mut rest = Vec::new();
+        self.redact.finish(&mut rest);
+        self.keep(&rest);
         self.lines.finish();
         self.file.take()?.sync_data().ok()?;
         Some(OutputRef { file: self.name, bytes: self.bytes, sha256: super::evidence::hex(&self.hash.finalize()) })

@@ -21,13 +21,24 @@ pub enum Pane {
 #[derive(Clone, Debug, PartialEq)]
 pub enum ClusterNews {
     /// What is watched: a new target, a new selector. Everything known is forgotten.
-    Target { namespace: String, pods: Option<String> },
-    Feed { pane: Pane, state: FeedState },
+    Target {
+        namespace: String,
+        pods: Option<String>,
+    },
+    Feed {
+        pane: Pane,
+        state: FeedState,
+    },
     Pods(Change<PodRow>),
     Events(Change<ClusterEvent>),
-    Workloads { kind: &'static str, change: Change<WorkloadRow> },
+    Workloads {
+        kind: &'static str,
+        change: Change<WorkloadRow>,
+    },
     /// The server answered. `skew`: its clock minus ours, in seconds.
-    Beat { skew: Option<i64> },
+    Beat {
+        skew: Option<i64>,
+    },
     /// It did not.
     Missed(Trouble),
 }
@@ -137,7 +148,8 @@ impl ClusterView {
             Change::Begin => self.workloads_aside.retain(|row| *row.kind != *kind),
             Change::Listed(rows) => self.workloads_aside.extend(rows),
             Change::End => {
-                let (of_kind, other) = std::mem::take(&mut self.workloads_aside).into_iter().partition(|row| *row.kind == *kind);
+                let (of_kind, other) =
+                    std::mem::take(&mut self.workloads_aside).into_iter().partition(|row| *row.kind == *kind);
                 self.workloads_aside = other;
                 self.workloads.replace(kind, of_kind);
             }

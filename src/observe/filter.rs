@@ -7,7 +7,10 @@ use super::pods::Selector;
 pub enum Filter {
     #[default]
     All,
-    Text { needle: String, inverted: bool },
+    Text {
+        needle: String,
+        inverted: bool,
+    },
     Labels(Selector),
     /// Labels half typed: shows everything and says why.
     Unfinished(String),

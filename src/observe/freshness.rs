@@ -65,7 +65,9 @@ impl Feed {
     pub fn word(&self, now: Timestamp) -> (String, Tone) {
         match &self.state {
             FeedState::Failed(trouble) if trouble.kind == TroubleKind::Forbidden => ("403".to_owned(), Tone::Bad),
-            FeedState::Failed(trouble) if trouble.kind == TroubleKind::Throttled => (format!("throttled, next try {}", wait(trouble, now)), Tone::Warn),
+            FeedState::Failed(trouble) if trouble.kind == TroubleKind::Throttled => {
+                (format!("throttled, next try {}", wait(trouble, now)), Tone::Warn)
+            }
             FeedState::Failed(_) if !self.loaded => ("no data".to_owned(), Tone::Bad),
             FeedState::Waiting | FeedState::Listing if !self.loaded => ("loading".to_owned(), Tone::Plain),
             FeedState::Resyncing if !self.is_stale(now) => ("resyncing".to_owned(), Tone::Plain),
@@ -103,7 +105,9 @@ impl Trouble {
 }
 
 fn wait(trouble: &Trouble, now: Timestamp) -> String {
-    trouble.retry_at.map_or_else(|| "soon".to_owned(), |at| human::duration(at.duration_since(now).max(jiff::SignedDuration::ZERO)))
+    trouble
+        .retry_at
+        .map_or_else(|| "soon".to_owned(), |at| human::duration(at.duration_since(now).max(jiff::SignedDuration::ZERO)))
 }
 
 /// The API server, as the heartbeat sees it.
@@ -124,7 +128,9 @@ impl ApiHealth {
             (Some(_), Some(_)) => (format!("api AWAY {age}"), Tone::Bad),
             (Some(_), None) => ("api AWAY".to_owned(), Tone::Bad),
             (None, None) => ("api ...".to_owned(), Tone::Plain),
-            (None, Some(at)) if now.duration_since(at).as_secs() > STALE_AFTER => (format!("api AWAY {age}"), Tone::Bad),
+            (None, Some(at)) if now.duration_since(at).as_secs() > STALE_AFTER => {
+                (format!("api AWAY {age}"), Tone::Bad)
+            }
             (None, Some(_)) => (format!("api ok {age}"), Tone::Ok),
         }
     }

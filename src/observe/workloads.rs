@@ -106,9 +106,17 @@ pub enum Progress {
     Paused,
     /// `progressDeadlineSeconds` passed.
     Stuck(Box<str>),
-    Updating { updated: u64, of: u64 },
-    Ending { old: u64 },
-    Waiting { available: u64, of: u64 },
+    Updating {
+        updated: u64,
+        of: u64,
+    },
+    Ending {
+        old: u64,
+    },
+    Waiting {
+        available: u64,
+        of: u64,
+    },
     Done,
 }
 
@@ -116,7 +124,8 @@ impl WorkloadRow {
     pub fn new(kind: &str, from: &SlimWorkload) -> Self {
         let number = |n: i64| u64::try_from(n).unwrap_or(0);
         let (spec, status) = (&from.spec, &from.status);
-        let images: Vec<&str> = spec.template.spec.containers.iter().map(|c| c.image.rsplit('/').next().unwrap_or_default()).collect();
+        let images: Vec<&str> =
+            spec.template.spec.containers.iter().map(|c| c.image.rsplit('/').next().unwrap_or_default()).collect();
         let mut row = Self {
             kind: visible::line(kind).into(),
             name: visible::line(&from.metadata.meta.name).into(),
@@ -141,7 +150,8 @@ impl WorkloadRow {
         if from.spec.paused {
             return Progress::Paused;
         }
-        let stuck = from.status.conditions.iter().find(|c| c.kind == "Progressing" && c.reason == "ProgressDeadlineExceeded");
+        let stuck =
+            from.status.conditions.iter().find(|c| c.kind == "Progressing" && c.reason == "ProgressDeadlineExceeded");
         if let Some(stuck) = stuck {
             return Progress::Stuck(visible::line(&stuck.message).into());
         }
@@ -235,9 +245,18 @@ mod tests {
     fn progress_is_asked_in_kubectls_order() {
         assert_eq!(progress(json!({"observedGeneration": 1})), "waiting for the controller");
         assert_eq!(progress(json!({"observedGeneration": 2, "updatedReplicas": 1, "replicas": 5})), "1 of 4 updated");
-        assert_eq!(progress(json!({"observedGeneration": 2, "updatedReplicas": 4, "replicas": 5})), "1 old pending termination");
-        assert_eq!(progress(json!({"observedGeneration": 2, "updatedReplicas": 4, "replicas": 4, "availableReplicas": 3})), "3 of 4 available");
-        assert_eq!(progress(json!({"observedGeneration": 2, "updatedReplicas": 4, "replicas": 4, "availableReplicas": 4})), "ok");
+        assert_eq!(
+            progress(json!({"observedGeneration": 2, "updatedReplicas": 4, "replicas": 5})),
+            "1 old pending termination"
+        );
+        assert_eq!(
+            progress(json!({"observedGeneration": 2, "updatedReplicas": 4, "replicas": 4, "availableReplicas": 3})),
+            "3 of 4 available"
+        );
+        assert_eq!(
+            progress(json!({"observedGeneration": 2, "updatedReplicas": 4, "replicas": 4, "availableReplicas": 4})),
+            "ok"
+        );
         let stuck = json!({"observedGeneration": 2, "conditions": [{"type": "Progressing", "reason": "ProgressDeadlineExceeded", "message": "RS \u{1b}x"}]});
         assert_eq!(progress(stuck), "FAIL deadline exceeded: RS \\u{1b}x");
         assert_eq!(row(1, json!({"paused": true}), json!({"observedGeneration": 1})).progress, Progress::Paused);
@@ -245,7 +264,11 @@ mod tests {
 
     #[test]
     fn images_lose_their_registry_and_replicas_default_to_one() {
-        let row = row(0, json!({"template": {"spec": {"containers": [{"image": "reg.corp:5000/team/ml-api:1.4.2"}, {"image": "envoy"}]}}}), json!({}));
+        let row = row(
+            0,
+            json!({"template": {"spec": {"containers": [{"image": "reg.corp:5000/team/ml-api:1.4.2"}, {"image": "envoy"}]}}}),
+            json!({}),
+        );
         assert_eq!((&*row.images, row.desired, row.revision.as_deref()), ("ml-api:1.4.2,envoy", 1, Some("7")));
     }
 

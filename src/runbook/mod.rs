@@ -2,6 +2,7 @@
 
 pub mod calendar;
 mod check;
+pub mod data;
 mod doc;
 pub mod expr;
 mod load;

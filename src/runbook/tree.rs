@@ -244,6 +244,20 @@ impl Node {
         }
     }
 
+    /// As plain data, with numbers such as `1.10` kept as the text that was written where they would change.
+    pub fn to_json_as_written(&self) -> Value {
+        match &self.kind {
+            Kind::Scalar { value: Value::Number(number), raw: Some(raw) } if number.to_string() != *raw => {
+                Value::String(raw.clone())
+            }
+            Kind::Scalar { value, .. } => value.clone(),
+            Kind::Seq(items) => Value::Array(items.iter().map(Node::to_json_as_written).collect()),
+            Kind::Map(entries) => {
+                Value::Object(entries.iter().map(|(key, node)| (key.name.clone(), node.to_json_as_written())).collect())
+            }
+        }
+    }
+
     /// As plain data; of a repeated key the first counts.
     pub fn to_json(&self) -> Value {
         match &self.kind {

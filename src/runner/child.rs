@@ -55,12 +55,16 @@ pub fn spawn(job: &Job, stdout: Stdio, stderr: Stdio) -> Result<Child, NotStarte
 
 fn why_not(job: &Job, program: &str, error: &std::io::Error) -> NotStarted {
     let (reason, message) = match error.kind() {
-        _ if !job.cwd.is_dir() => {
-            ("notFound", format!("the working directory {} is not there; create it or change `workdir`", job.cwd.display()))
-        }
-        std::io::ErrorKind::NotFound => {
-            ("notFound", format!("«{program}»: no such program in PATH; install it, or put it under `requires.tools` so that the check finds it before the start"))
-        }
+        _ if !job.cwd.is_dir() => (
+            "notFound",
+            format!("the working directory {} is not there; create it or change `workdir`", job.cwd.display()),
+        ),
+        std::io::ErrorKind::NotFound => (
+            "notFound",
+            format!(
+                "«{program}»: no such program in PATH; install it, or put it under `requires.tools` so that the check finds it before the start"
+            ),
+        ),
         std::io::ErrorKind::PermissionDenied => {
             ("refused", format!("«{program}» may not be executed: {error}; check its mode and its interpreter"))
         }
@@ -78,7 +82,13 @@ pub struct Waited {
 
 /// Waits for the child; past the deadline or on a cancel, climbs the ladder. `settled` runs once, when the child
 /// has lived long enough to be worth it.
-pub async fn wait(child: &mut Child, group: Pid, job: &Job, signals: &mut Signals, mut settled: impl FnMut()) -> Waited {
+pub async fn wait(
+    child: &mut Child,
+    group: Pid,
+    job: &Job,
+    signals: &mut Signals,
+    mut settled: impl FnMut(),
+) -> Waited {
     let begun = Instant::now();
     let deadline = job.timeout_ms.map(|ms| begun + Duration::from_millis(ms));
     let mut ladder = Ladder { rungs: &job.ladder, next: None };

@@ -5,9 +5,8 @@
 
 mod child;
 mod follow;
-mod mask;
 pub mod job;
-mod outputs;
+pub(crate) mod outputs;
 mod pipe;
 pub mod status;
 
@@ -25,7 +24,7 @@ use rustix::process::Pid;
 use status::{Ended, Kept, Phase, Process};
 use tokio::process::Child;
 
-use mask::Redactor;
+use crate::redact::Redactor;
 
 /// The hidden subcommand.
 pub const SUBCOMMAND: &str = "__runner";
@@ -186,7 +185,8 @@ impl Runner {
         let redactor = redactor(&self.job);
         match outputs::take(path) {
             Ok(outputs) => {
-                ended.outputs = outputs.into_iter().map(|(name, value)| (name, redactor.text(&value).into())).collect();
+                ended.outputs =
+                    outputs.into_iter().map(|(name, value)| (name, redactor.redact(&value).into())).collect();
             }
             Err(problem) => ended.outputs_problem = Some(problem),
         }
@@ -194,10 +194,11 @@ impl Runner {
 }
 
 fn redactor(job: &Job) -> Redactor {
-    Redactor::new(job.secrets.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+    // The console refused what cannot be searched for before it asked for a run.
+    Redactor::new(job.secrets.iter().map(|(name, value)| (name.as_str(), value.as_str()))).unwrap_or_default()
 }
 
-fn how(ended: &mut Ended, status: io::Result<ExitStatus>) {
+pub(crate) fn how(ended: &mut Ended, status: io::Result<ExitStatus>) {
     use std::os::unix::process::ExitStatusExt;
     match status {
         Ok(status) => {

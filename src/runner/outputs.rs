@@ -44,7 +44,10 @@ fn read(path: &Path) -> Result<String, String> {
         Err(error) => return Err(unreadable(error)),
     };
     if bytes.len() as u64 > LIMIT {
-        return Err(format!("more than {} KiB were written to $RIPCORD_OUTPUT; it is for short values, print the rest", LIMIT / 1024));
+        return Err(format!(
+            "more than {} KiB were written to $RIPCORD_OUTPUT; it is for short values, print the rest",
+            LIMIT / 1024
+        ));
     }
     String::from_utf8(bytes).map_err(|_| "what was written to $RIPCORD_OUTPUT is not UTF-8".to_owned())
 }

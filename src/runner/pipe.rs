@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
 use super::status::Kept;
-use super::mask::{RedactStream, Redactor};
+use crate::redact::{RedactStream, Redactor};
 
 /// Large enough that a child at full speed and the runner seldom wait for each other.
 const PIPE: usize = 1024 * 1024;
@@ -57,10 +57,16 @@ impl Pipe {
     pub fn close(mut self) -> (Option<Kept>, Vec<String>) {
         let mut notes = Vec::new();
         if !self.has_ended() {
-            notes.push("a process that left the step's group still holds its output; what it prints from now on is not kept".into());
+            notes.push(
+                "a process that left the step's group still holds its output; what it prints from now on is not kept"
+                    .into(),
+            );
         }
         let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
-        (sink.close(), { notes.extend(sink.lost.take()); notes })
+        (sink.close(), {
+            notes.extend(sink.lost.take());
+            notes
+        })
     }
 }
 

@@ -16,10 +16,16 @@ use serde::{Deserialize, Serialize};
 #[serde(tag = "phase", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Phase {
     /// Written by the console before there is a runner.
-    Accepted { boot_id: Option<String> },
+    Accepted {
+        boot_id: Option<String>,
+    },
     /// The runner is there; the next thing it does is to start the child.
-    Starting { runner: Process },
-    Started { child: Process },
+    Starting {
+        runner: Process,
+    },
+    Started {
+        child: Process,
+    },
     Ended(Box<Ended>),
 }
 

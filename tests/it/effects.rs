@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 fn output_is_kept_whole_and_the_screen_gets_what_fits() {
     let dir = tempfile::tempdir().unwrap();
     let (screen, mut seen) = mpsc::channel(2);
-    let mut sink = OutputSink::create(dir.path(), &Ticket::new("parent/child", 3), screen);
+    let mut sink = OutputSink::create(dir.path(), &Ticket::new("parent/child", 3), &Default::default(), screen);
     for n in 0..4 {
         sink.line(&format!("line {n}"));
     }
@@ -20,7 +20,10 @@ fn output_is_kept_whole_and_the_screen_gets_what_fits() {
     assert_eq!(kept.bytes, 28);
     assert_eq!(kept.sha256, evidence::hash_file(&dir.path().join(&kept.file)).unwrap());
     let Ok(Observation::Output(first)) = seen.try_recv() else { panic!("a line is there") };
-    assert_eq!((first.step.as_str(), first.attempt, first.text.as_str(), first.missed), ("parent/child", 3, "line 0", 0));
+    assert_eq!(
+        (first.step.as_str(), first.attempt, first.text.as_str(), first.missed),
+        ("parent/child", 3, "line 0", 0)
+    );
     assert!(seen.try_recv().is_ok());
     assert!(seen.try_recv().is_err(), "the channel was full: the rest is only in the file");
 }
@@ -30,9 +33,8 @@ fn an_output_is_private_and_never_overwrites_one() {
     use std::os::unix::fs::PermissionsExt;
     let dir = tempfile::tempdir().unwrap();
     let ticket = Ticket::new("look", 1);
-    let names: Vec<_> = (0..2)
-        .map(|_| OutputSink::create(dir.path(), &ticket, mpsc::channel(1).0).finish().unwrap().file)
-        .collect();
+    let names: Vec<_> =
+        (0..2).map(|_| OutputSink::create(dir.path(), &ticket, &Default::default(), mpsc::channel(1).0).finish().unwrap().file).collect();
     assert_eq!(names, ["output/look.1.log", "output/look.1-2.log"]);
     let mode = |path: &str| dir.path().join(path).metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!((mode("output"), mode(&names[0])), (0o700, 0o600));
@@ -43,10 +45,7 @@ fn evidence_is_a_regular_file() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("f");
     std::fs::write(&file, "abc").unwrap();
-    assert_eq!(
-        evidence::hash_file(&file).unwrap(),
-        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    );
+    assert_eq!(evidence::hash_file(&file).unwrap(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     assert!(evidence::hash_file(dir.path()).is_err());
     assert!(evidence::hash_file(std::path::Path::new("/dev/zero")).is_err(), "it would never end");
 }

@@ -2,7 +2,4 @@
 
 pub mod act;
 pub mod connect;
-pub mod forward;
-pub mod logs;
-pub mod reading;
 pub mod watch;

@@ -46,7 +46,11 @@ impl EventLog {
 
     fn put_one(&mut self, event: ClusterEvent) {
         // an event about nothing in particular stands for itself
-        let object = if event.object_uid.is_empty() { format!("{}/{}", event.kind, event.name).into() } else { event.object_uid.clone() };
+        let object = if event.object_uid.is_empty() {
+            format!("{}/{}", event.kind, event.name).into()
+        } else {
+            event.object_uid.clone()
+        };
         let key = (object, event.reason.clone());
         match self.groups.get_mut(&key) {
             Some(group) => group.add(event),
@@ -97,7 +101,14 @@ impl EventFilter {
     pub fn shows(&self, event: &ClusterEvent) -> bool {
         (!self.warnings_only || event.is_warning())
             && self.about.as_ref().is_none_or(|name| *name == event.name)
-            && self.text.shows(|text| text.any([&event.reason, &event.message, &event.name, &event.kind, &event.type_].map(|part| &**part)), |_| None)
+            && self.text.shows(
+                |text| {
+                    text.any(
+                        [&event.reason, &event.message, &event.name, &event.kind, &event.type_].map(|part| &**part),
+                    )
+                },
+                |_| None,
+            )
     }
 }
 
@@ -116,7 +127,9 @@ impl Group {
             let (uid, times) = self.members.remove(0);
             self.members.insert(0, (uid, merge([oldest, times])));
         }
-        if (event.times.sort, event.version) >= (self.newest.times.sort, self.newest.version) || event.uid == self.newest.uid {
+        if (event.times.sort, event.version) >= (self.newest.times.sort, self.newest.version)
+            || event.uid == self.newest.uid
+        {
             self.newest = event;
         }
         self.times = match self.members.as_slice() {

@@ -21,11 +21,15 @@ fn cell(object: Value) -> String {
 fn last_seen_follows_series_then_count_then_the_only_time() {
     let series = json!({"eventTime": "2026-01-01T00:01:00.123456Z", "series": {"count": 14, "lastObservedTime": "2026-01-01T00:09:48.5Z"}, "count": 3, "lastTimestamp": "2026-01-01T00:05:00Z"});
     assert_eq!(cell(series), "11s (x14 over 8m59s)");
-    let counted = json!({"count": 6, "firstTimestamp": "2026-01-01T00:01:00Z", "lastTimestamp": "2026-01-01T00:09:12Z"});
+    let counted =
+        json!({"count": 6, "firstTimestamp": "2026-01-01T00:01:00Z", "lastTimestamp": "2026-01-01T00:09:12Z"});
     assert_eq!(cell(counted), "48s (x6 over 9m)");
     let both = json!({"count": 2, "eventTime": "2026-01-01T00:00:00Z", "firstTimestamp": "2026-01-01T00:01:00Z", "lastTimestamp": "2026-01-01T00:09:12Z"});
     assert_eq!(cell(both), "48s (x2 over 10m)");
-    assert_eq!(cell(json!({"count": 1, "firstTimestamp": "2026-01-01T00:09:00Z", "lastTimestamp": "2026-01-01T00:09:30Z"})), "60s");
+    assert_eq!(
+        cell(json!({"count": 1, "firstTimestamp": "2026-01-01T00:09:00Z", "lastTimestamp": "2026-01-01T00:09:30Z"})),
+        "60s"
+    );
     assert_eq!(cell(json!({"eventTime": "2026-01-01T00:09:00.000000Z", "firstTimestamp": null})), "60s");
 }
 
@@ -36,13 +40,17 @@ fn no_time_and_a_time_to_come_are_said_plainly() {
 }
 
 fn at(uid: &str, object: &str, reason: &str, second: u32, version: u64) -> ClusterEvent {
-    event(json!({"metadata": {"uid": uid, "resourceVersion": version.to_string()}, "involvedObject": {"uid": object, "kind": "Pod", "name": object},
+    event(
+        json!({"metadata": {"uid": uid, "resourceVersion": version.to_string()}, "involvedObject": {"uid": object, "kind": "Pod", "name": object},
         "reason": reason, "type": if reason == "BackOff" { "Warning" } else { "Normal" }, "message": format!("{uid} says"), "count": 1,
-        "firstTimestamp": format!("2026-01-01T00:09:{second:02}Z"), "lastTimestamp": format!("2026-01-01T00:09:{second:02}Z")}))
+        "firstTimestamp": format!("2026-01-01T00:09:{second:02}Z"), "lastTimestamp": format!("2026-01-01T00:09:{second:02}Z")}),
+    )
 }
 
 fn shown(log: &EventLog, filter: &EventFilter) -> Vec<String> {
-    log.shown(filter).map(|group| format!("{} {} {}", group.newest.name, group.newest.reason, group.times.cell(now()))).collect()
+    log.shown(filter)
+        .map(|group| format!("{} {} {}", group.newest.name, group.newest.reason, group.times.cell(now())))
+        .collect()
 }
 
 #[test]

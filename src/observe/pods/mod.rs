@@ -1,8 +1,8 @@
 //! Pods: kubectl's row exactly, from a type that parses no more than the row needs.
 
 mod print;
-mod rule;
 mod row;
+mod rule;
 mod selector;
 mod sick;
 mod slim;
@@ -14,8 +14,10 @@ pub use rule::{PodCount, RestartTally, restarts_since};
 pub use selector::{BadSelector, Selector};
 pub use sick::{Ended, SickContainer, Sickness, Unmet};
 pub(crate) use slim::or_default;
+pub use slim::{
+    Condition, ContainerStatus, Meta, Owner, SlimPod, Spec, SpecContainer, State, Status, Terminated, Waiting,
+};
 pub use table::{CAP, Entry, PodFilter, PodTable};
-pub use slim::{Condition, ContainerStatus, Meta, Owner, SlimPod, Spec, SpecContainer, State, Status, Terminated, Waiting};
 
 #[cfg(test)]
 mod tests;

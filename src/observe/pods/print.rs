@@ -79,7 +79,8 @@ struct Init {
 fn initialise(spec: &Spec, status: &Status) -> Init {
     let mut seen = Init { stuck: None, ready: 0, all: Restarts::default(), sidecars: Restarts::default() };
     for (i, container) in status.init_container_statuses.iter().enumerate() {
-        let sidecar = spec.init_containers.iter().rev().find(|c| c.name == container.name).is_some_and(|c| c.is_sidecar());
+        let sidecar =
+            spec.init_containers.iter().rev().find(|c| c.name == container.name).is_some_and(|c| c.is_sidecar());
         seen.all.add(container);
         if sidecar {
             seen.sidecars.add(container);
@@ -103,7 +104,9 @@ fn stuck(state: &State, done: usize, total: usize) -> String {
         return format!("Init:{}", says(&State { waiting: None, ..state.clone() }).unwrap_or_default());
     }
     match &state.waiting {
-        Some(waiting) if !waiting.reason.is_empty() && waiting.reason != "PodInitializing" => format!("Init:{}", waiting.reason),
+        Some(waiting) if !waiting.reason.is_empty() && waiting.reason != "PodInitializing" => {
+            format!("Init:{}", waiting.reason)
+        }
         _ => format!("Init:{done}/{total}"),
     }
 }

@@ -76,7 +76,12 @@ impl PodRow {
             created: pod.metadata.creation_timestamp,
             wide: wide(pod),
             labels: labels(pod),
-            owner: pod.metadata.owner_references.iter().find(|owner| owner.controller).map(|owner| safe(&format!("{}/{}", owner.kind, owner.name))),
+            owner: pod
+                .metadata
+                .owner_references
+                .iter()
+                .find(|owner| owner.controller)
+                .map(|owner| safe(&format!("{}/{}", owner.kind, owner.name))),
             containers: containers(&pod.status),
             health,
             sick,
@@ -118,7 +123,11 @@ impl PodRow {
     }
 
     pub fn label(&self, key: &str) -> Option<&str> {
-        self.labels.lines().filter_map(|pair| pair.split_once('=')).find(|(name, _)| *name == key).map(|(_, value)| value)
+        self.labels
+            .lines()
+            .filter_map(|pair| pair.split_once('='))
+            .find(|(name, _)| *name == key)
+            .map(|(_, value)| value)
     }
 }
 
@@ -168,9 +177,21 @@ fn health(pod: &SlimPod, ready: u32, total: u32, status: &str) -> Health {
     let deleting = pod.metadata.deletion_timestamp.is_some();
     match pod.status.phase.as_str() {
         "Succeeded" => Health::Well,
-        "Running" if !deleting && ready == total && status == "Running" && pod.status.condition("Ready").is_none_or(|c| c.status == "True") => Health::Well,
+        "Running"
+            if !deleting
+                && ready == total
+                && status == "Running"
+                && pod.status.condition("Ready").is_none_or(|c| c.status == "True") =>
+        {
+            Health::Well
+        }
         _ if status == "Terminating" => Health::Moving,
-        "Pending" if matches!(status, "Pending" | "ContainerCreating" | "PodInitializing") && pod.status.is_true("PodScheduled") => Health::Moving,
+        "Pending"
+            if matches!(status, "Pending" | "ContainerCreating" | "PodInitializing")
+                && pod.status.is_true("PodScheduled") =>
+        {
+            Health::Moving
+        }
         _ if is_init_progress(status) => Health::Moving,
         _ => Health::Sick,
     }
@@ -178,5 +199,8 @@ fn health(pod: &SlimPod, ready: u32, total: u32, status: &str) -> Health {
 
 /// `Init:0/2`
 fn is_init_progress(status: &str) -> bool {
-    status.strip_prefix("Init:").and_then(|rest| rest.split_once('/')).is_some_and(|(done, _)| done.bytes().all(|b| b.is_ascii_digit()))
+    status
+        .strip_prefix("Init:")
+        .and_then(|rest| rest.split_once('/'))
+        .is_some_and(|(done, _)| done.bytes().all(|b| b.is_ascii_digit()))
 }

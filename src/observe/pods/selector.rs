@@ -22,7 +22,9 @@ impl Selector {
     /// # Errors
     /// Text that the API server would refuse too.
     pub fn parse(text: &str) -> Result<Self, BadSelector> {
-        let terms = split(text).map(|part| term(part).ok_or_else(|| BadSelector(part.trim().to_owned()))).collect::<Result<_, _>>()?;
+        let terms = split(text)
+            .map(|part| term(part).ok_or_else(|| BadSelector(part.trim().to_owned())))
+            .collect::<Result<_, _>>()?;
         Ok(Self { terms })
     }
 
@@ -96,10 +98,24 @@ mod tests {
             "empty" => Some(""),
             _ => None,
         };
-        for yes in ["", "app=api", "app==api", "app!=db", "none!=x", "tier in (db, web)", "tier notin (db),app", "!none", "app , tier=web", "empty=", "x/y notin (a)"] {
+        for yes in [
+            "",
+            "app=api",
+            "app==api",
+            "app!=db",
+            "none!=x",
+            "tier in (db, web)",
+            "tier notin (db),app",
+            "!none",
+            "app , tier=web",
+            "empty=",
+            "x/y notin (a)",
+        ] {
             assert!(Selector::parse(yes).unwrap().matches(label), "{yes}");
         }
-        for no in ["app=db", "app!=api", "tier in (db)", "tier notin (web)", "none", "!app", "app=api,tier=db", "none in (a)"] {
+        for no in
+            ["app=db", "app!=api", "tier in (db)", "tier notin (web)", "none", "!app", "app=api,tier=db", "none in (a)"]
+        {
             assert!(!Selector::parse(no).unwrap().matches(label), "{no}");
         }
         for bad in ["app=a b", "tier in db", "tier on (a)", "=x", "a=b=c", "app in (a", "!"] {

@@ -53,11 +53,17 @@ pub struct Ended {
 
 impl Sickness {
     pub fn of(pod: &SlimPod) -> Option<Self> {
-        let unmet = pod.status.conditions.iter().filter(|c| c.status != "True" && !(c.reason.is_empty() && c.message.is_empty()));
+        let unmet = pod
+            .status
+            .conditions
+            .iter()
+            .filter(|c| c.status != "True" && !(c.reason.is_empty() && c.message.is_empty()));
         let mut sick = Self {
             reason: short(&pod.status.reason),
             message: short(&pod.status.message),
-            unmet: unmet.map(|c| Unmet { condition: short(&c.kind), reason: short(&c.reason), message: short(&c.message) }).collect(),
+            unmet: unmet
+                .map(|c| Unmet { condition: short(&c.kind), reason: short(&c.reason), message: short(&c.message) })
+                .collect(),
             containers: Vec::new(),
             node: short(&pod.spec.node_name),
         };
@@ -97,7 +103,13 @@ fn container(status: &ContainerStatus, spec: Option<&super::slim::SpecContainer>
 }
 
 fn ended(from: &Terminated) -> Ended {
-    Ended { exit_code: from.exit_code, signal: from.signal, reason: short(&from.reason), message: short(&from.message), at: from.finished_at }
+    Ended {
+        exit_code: from.exit_code,
+        signal: from.signal,
+        reason: short(&from.reason),
+        message: short(&from.message),
+        at: from.finished_at,
+    }
 }
 
 fn short(text: &str) -> String {

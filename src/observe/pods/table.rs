@@ -116,7 +116,9 @@ impl PodTable {
     /// The pod that took the place of one that went: same owner, youngest first.
     pub fn successor(&self, gone: &PodRow) -> Option<&PodRow> {
         let owner = gone.owner.as_ref()?;
-        self.living().filter(|row| row.owner.as_ref() == Some(owner) && row.name != gone.name).max_by_key(|row| row.created)
+        self.living()
+            .filter(|row| row.owner.as_ref() == Some(owner) && row.name != gone.name)
+            .max_by_key(|row| row.created)
     }
 
     pub fn rows(&self) -> usize {
@@ -153,7 +155,11 @@ impl Rows {
             if row.health != Health::Sick {
                 return;
             }
-            let Some(well) = self.by_name.iter().rev().find(|(_, e)| e.row.health == Health::Well).map(|(name, _)| name.clone()) else { return };
+            let Some(well) =
+                self.by_name.iter().rev().find(|(_, e)| e.row.health == Health::Well).map(|(name, _)| name.clone())
+            else {
+                return;
+            };
             self.by_name.remove(&well);
         }
         self.by_name.insert(row.name.clone(), Entry { row, gone: None });
@@ -173,7 +179,10 @@ mod tests {
     }
 
     fn names(table: &PodTable, filter: &PodFilter) -> Vec<String> {
-        table.shown(filter).map(|entry| format!("{}{}", entry.row.name, if entry.gone.is_some() { "†" } else { "" })).collect()
+        table
+            .shown(filter)
+            .map(|entry| format!("{}{}", entry.row.name, if entry.gone.is_some() { "†" } else { "" }))
+            .collect()
     }
 
     fn at(second: i64) -> Timestamp {

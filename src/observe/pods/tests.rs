@@ -32,14 +32,32 @@ fn running() -> Value {
 #[test]
 fn plain_containers() {
     let cases = [
-        (json!({"spec": spec(2), "status": {"phase": "podPhase", "containerStatuses": [{"ready": true, "restartCount": 3, "state": running()}, {"restartCount": 3}]}}), "1/2 podPhase 6"),
-        (json!({"spec": spec(2), "status": {"phase": "podPhase", "reason": "podReason", "containerStatuses": [{"ready": true, "restartCount": 3, "state": running()}, {"restartCount": 3}]}}), "1/2 podReason 6"),
-        (json!({"spec": spec(2), "status": {"phase": "Running", "containerStatuses": [
+        (
+            json!({"spec": spec(2), "status": {"phase": "podPhase", "containerStatuses": [{"ready": true, "restartCount": 3, "state": running()}, {"restartCount": 3}]}}),
+            "1/2 podPhase 6",
+        ),
+        (
+            json!({"spec": spec(2), "status": {"phase": "podPhase", "reason": "podReason", "containerStatuses": [{"ready": true, "restartCount": 3, "state": running()}, {"restartCount": 3}]}}),
+            "1/2 podReason 6",
+        ),
+        (
+            json!({"spec": spec(2), "status": {"phase": "Running", "containerStatuses": [
             {"restartCount": 3, "state": {"waiting": {"reason": "ContainerWaitingReason"}}},
-            {"restartCount": 3, "state": {"terminated": {"exitCode": 1, "reason": "ContainerTerminatedReason"}}}]}}), "0/2 ContainerWaitingReason 6"),
-        (json!({"spec": spec(1), "status": {"phase": "Running", "containerStatuses": [{"state": {"terminated": {"exitCode": 3}}}]}}), "0/1 ExitCode:3 0"),
-        (json!({"spec": spec(1), "status": {"phase": "Running", "containerStatuses": [{"state": {"terminated": {"exitCode": 137, "signal": 9}}}]}}), "0/1 Signal:9 0"),
-        (json!({"spec": spec(1), "status": {"phase": "Running", "containerStatuses": [{"ready": true, "state": {"waiting": {"reason": ""}}}]}}), "0/1 Running 0"),
+            {"restartCount": 3, "state": {"terminated": {"exitCode": 1, "reason": "ContainerTerminatedReason"}}}]}}),
+            "0/2 ContainerWaitingReason 6",
+        ),
+        (
+            json!({"spec": spec(1), "status": {"phase": "Running", "containerStatuses": [{"state": {"terminated": {"exitCode": 3}}}]}}),
+            "0/1 ExitCode:3 0",
+        ),
+        (
+            json!({"spec": spec(1), "status": {"phase": "Running", "containerStatuses": [{"state": {"terminated": {"exitCode": 137, "signal": 9}}}]}}),
+            "0/1 Signal:9 0",
+        ),
+        (
+            json!({"spec": spec(1), "status": {"phase": "Running", "containerStatuses": [{"ready": true, "state": {"waiting": {"reason": ""}}}]}}),
+            "0/1 Running 0",
+        ),
         (json!({"spec": spec(1), "status": {"phase": "Pending"}}), "0/1 Pending 0"),
         (json!({"spec": spec(1)}), "0/1  0"),
     ];
@@ -79,17 +97,42 @@ fn init(init: Value, statuses: Value, conditions: Value) -> String {
 #[test]
 fn init_containers() {
     let two = || json!([{"name": "a"}, {"name": "b"}]);
-    let done = || json!({"name": "a", "restartCount": 1, "state": {"terminated": {"exitCode": 0, "reason": "Completed"}}});
+    let done =
+        || json!({"name": "a", "restartCount": 1, "state": {"terminated": {"exitCode": 0, "reason": "Completed"}}});
     let none = || json!([]);
-    assert_eq!(init(two(), json!([done(), {"name": "b", "restartCount": 3, "state": running()}]), none()), "0/1 Init:1/2 4");
-    assert_eq!(init(two(), json!([{"name": "a", "state": {"waiting": {"reason": "PodInitializing"}}}]), none()), "0/1 Init:0/2 0");
-    assert_eq!(init(two(), json!([{"name": "a", "state": {"waiting": {"reason": "ImagePullBackOff"}}}]), none()), "0/1 Init:ImagePullBackOff 0");
-    assert_eq!(init(two(), json!([{"name": "a", "state": {"terminated": {"exitCode": 2}}}]), none()), "0/1 Init:ExitCode:2 0");
-    assert_eq!(init(two(), json!([{"name": "a", "state": {"terminated": {"exitCode": 2, "signal": 9}}}]), none()), "0/1 Init:Signal:9 0");
-    assert_eq!(init(two(), json!([{"name": "a", "state": {"terminated": {"exitCode": 2, "reason": "Error"}}}]), none()), "0/1 Init:Error 0");
-    assert_eq!(init(two(), json!([done(), {"name": "b", "state": {"terminated": {"exitCode": 0}}}]), none()), "0/1 PodInitializing 1");
+    assert_eq!(
+        init(two(), json!([done(), {"name": "b", "restartCount": 3, "state": running()}]), none()),
+        "0/1 Init:1/2 4"
+    );
+    assert_eq!(
+        init(two(), json!([{"name": "a", "state": {"waiting": {"reason": "PodInitializing"}}}]), none()),
+        "0/1 Init:0/2 0"
+    );
+    assert_eq!(
+        init(two(), json!([{"name": "a", "state": {"waiting": {"reason": "ImagePullBackOff"}}}]), none()),
+        "0/1 Init:ImagePullBackOff 0"
+    );
+    assert_eq!(
+        init(two(), json!([{"name": "a", "state": {"terminated": {"exitCode": 2}}}]), none()),
+        "0/1 Init:ExitCode:2 0"
+    );
+    assert_eq!(
+        init(two(), json!([{"name": "a", "state": {"terminated": {"exitCode": 2, "signal": 9}}}]), none()),
+        "0/1 Init:Signal:9 0"
+    );
+    assert_eq!(
+        init(two(), json!([{"name": "a", "state": {"terminated": {"exitCode": 2, "reason": "Error"}}}]), none()),
+        "0/1 Init:Error 0"
+    );
+    assert_eq!(
+        init(two(), json!([done(), {"name": "b", "state": {"terminated": {"exitCode": 0}}}]), none()),
+        "0/1 PodInitializing 1"
+    );
     let initialized = json!([{"type": "Initialized", "status": "True"}]);
-    assert_eq!(init(two(), json!([{"name": "a", "restartCount": 5, "state": running()}]), initialized), "0/1 PodInitializing 1");
+    assert_eq!(
+        init(two(), json!([{"name": "a", "restartCount": 5, "state": running()}]), initialized),
+        "0/1 PodInitializing 1"
+    );
 }
 
 #[test]
@@ -141,9 +184,11 @@ fn the_latest_restart_is_named() {
 fn wide_columns() {
     let bare = row(json!({"spec": spec(1)}));
     assert_eq!(bare.wide_cells(), ["<none>", "<none>", "<none>", "<none>"].map(str::to_owned));
-    let full = row(json!({"spec": {"containers": [{}], "nodeName": "n1", "readinessGates": [{"conditionType": "a"}, {"conditionType": "b"}]},
+    let full = row(
+        json!({"spec": {"containers": [{}], "nodeName": "n1", "readinessGates": [{"conditionType": "a"}, {"conditionType": "b"}]},
         "status": {"podIP": "1.1.1.1", "podIPs": [{"ip": "1.1.1.1"}, {"ip": "2001:db8::"}], "nominatedNodeName": "n2",
-                   "conditions": [{"type": "a", "status": "True"}, {"type": "b", "status": "False"}]}}));
+                   "conditions": [{"type": "a", "status": "True"}, {"type": "b", "status": "False"}]}}),
+    );
     assert_eq!(full.wide_cells(), ["1.1.1.1", "n1", "n2", "1/2"].map(str::to_owned));
 }
 
@@ -163,8 +208,10 @@ fn what_is_well_and_what_is_not() {
 
 #[test]
 fn hostile_names_and_nulls_are_met() {
-    let hostile = row(json!({"metadata": {"name": "a\u{1b}[2J", "labels": {"k": "v\u{202e}"}, "ownerReferences": null},
-        "spec": {"containers": null, "initContainers": null}, "status": {"reason": "x\ny", "containerStatuses": null}}));
+    let hostile = row(
+        json!({"metadata": {"name": "a\u{1b}[2J", "labels": {"k": "v\u{202e}"}, "ownerReferences": null},
+        "spec": {"containers": null, "initContainers": null}, "status": {"reason": "x\ny", "containerStatuses": null}}),
+    );
     assert_eq!((&*hostile.name, &*hostile.status), ("a\\u{1b}[2J", "x\\u{a}y"));
     assert_eq!(hostile.label("k"), Some("v\\u{202e}"));
 }
@@ -173,8 +220,10 @@ fn hostile_names_and_nulls_are_met() {
 fn restarts_are_counted_from_a_moment_on() {
     let since: Timestamp = "2026-01-01T00:05:00Z".parse().unwrap();
     let pod = |uid: &str, created: &str, restarts: u64, last: &str| {
-        row(json!({"metadata": {"uid": uid, "creationTimestamp": created}, "spec": spec(1), "status": {"phase": "Running", "containerStatuses": [
-            {"ready": true, "restartCount": restarts, "state": running(), "lastState": {"terminated": {"finishedAt": last}}}]}}))
+        row(
+            json!({"metadata": {"uid": uid, "creationTimestamp": created}, "spec": spec(1), "status": {"phase": "Running", "containerStatuses": [
+            {"ready": true, "restartCount": restarts, "state": running(), "lastState": {"terminated": {"finishedAt": last}}}]}}),
+        )
     };
     let old = |restarts| pod("old", "2026-01-01T00:00:00Z", restarts, "2026-01-01T00:04:00Z");
     let hit = pod("hit", "2026-01-01T00:00:00Z", 7, "2026-01-01T00:06:00Z");

@@ -19,7 +19,8 @@ pub(super) struct Pinned {
 
 pub(super) fn pin(options: &ConnectOptions) -> anyhow::Result<Pinned> {
     let mut all = read(options)?;
-    let context = match options.context.clone().or_else(|| all.current_context.clone().filter(|name| !name.is_empty())) {
+    let context = match options.context.clone().or_else(|| all.current_context.clone().filter(|name| !name.is_empty()))
+    {
         Some(context) => context,
         None => bail!("the kubeconfig names no current context; say --context NAME ({})", known(&all.contexts)),
     };
@@ -39,7 +40,8 @@ pub(super) fn pin(options: &ConnectOptions) -> anyhow::Result<Pinned> {
         exec.interactive_mode = Some(ExecInteractiveMode::Never);
     }
     all.current_context = Some(context.clone());
-    let proxy_url = all.clusters.first().and_then(|named| named.cluster.as_ref()?.proxy_url.clone()).filter(|url| !url.is_empty());
+    let proxy_url =
+        all.clusters.first().and_then(|named| named.cluster.as_ref()?.proxy_url.clone()).filter(|url| !url.is_empty());
     Ok(Pinned { context, kubeconfig: all, proxy_url })
 }
 
@@ -66,7 +68,8 @@ fn read(options: &ConnectOptions) -> anyhow::Result<Kubeconfig> {
     let mut merged = Kubeconfig::default();
     for path in listed.iter().filter(|path| !is_missing(path)) {
         let next = read_one(path)?;
-        merged = merged.merge(next).map_err(|error| anyhow!("kubeconfig {}: {}", path.display(), first_line(&error)))?;
+        merged =
+            merged.merge(next).map_err(|error| anyhow!("kubeconfig {}: {}", path.display(), first_line(&error)))?;
     }
     Ok(merged)
 }
@@ -76,7 +79,8 @@ fn is_missing(path: &Path) -> bool {
 }
 
 fn read_one(path: &Path) -> anyhow::Result<Kubeconfig> {
-    Kubeconfig::read_from(path).map_err(|error| anyhow!("cannot read kubeconfig {}: {}", path.display(), first_line(&error)))
+    Kubeconfig::read_from(path)
+        .map_err(|error| anyhow!("cannot read kubeconfig {}: {}", path.display(), first_line(&error)))
 }
 
 /// The first line only: what follows in a parse error is the file's own text, and that holds secrets.

@@ -86,7 +86,8 @@ pub async fn connect(options: ConnectOptions) -> anyhow::Result<Cluster> {
 }
 
 fn in_cluster(options: ConnectOptions) -> anyhow::Result<Cluster> {
-    let mut config = Config::incluster().context("no service account here; leave out --in-cluster to use a kubeconfig")?;
+    let mut config =
+        Config::incluster().context("no service account here; leave out --in-cluster to use a kubeconfig")?;
     settle(&mut config);
     let (server, ca_hash, insecure) = seen(&config);
     let namespace = options.namespace.unwrap_or_else(|| config.default_namespace.clone());
@@ -104,7 +105,8 @@ fn settle(config: &mut Config) {
 /// Reading certificates and keys blocks, so not on the runtime's own threads.
 async fn build(config: Config, plugin: Option<plugin::Plugin>) -> anyhow::Result<Client> {
     tokio::task::spawn_blocking(move || {
-        let builder = ClientBuilder::try_from(config).context("cannot build a client: check the user's certificate, key or token file")?;
+        let builder = ClientBuilder::try_from(config)
+            .context("cannot build a client: check the user's certificate, key or token file")?;
         Ok(match plugin {
             Some(plugin) => builder.with_layer(&auth::TokenLayer::new(plugin)).build(),
             None => builder.build(),
@@ -173,7 +175,8 @@ contexts:
     #[tokio::test]
     async fn a_named_context_and_namespace_win_and_the_kept_file_says_so() {
         let config = file(TWO);
-        let asked = ConnectOptions { context: Some("two".into()), namespace: Some("shop-b".into()), ..options(&config) };
+        let asked =
+            ConnectOptions { context: Some("two".into()), namespace: Some("shop-b".into()), ..options(&config) };
         let cluster = connect(asked).await.unwrap();
         assert_eq!((cluster.context.as_str(), cluster.namespace.as_str(), cluster.insecure), ("two", "shop-b", true));
         let kept = cluster.kubeconfig.unwrap();

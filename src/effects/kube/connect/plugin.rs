@@ -6,10 +6,7 @@ use std::{process::Stdio, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use jiff::Timestamp;
-use kube::{
-    Config,
-    config::ExecConfig,
-};
+use kube::{Config, config::ExecConfig};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use tokio::{io::AsyncReadExt as _, sync::Mutex};
@@ -69,7 +66,9 @@ impl Plugin {
         let server: Arc<str> = config.cluster_url.to_string().into();
         let first = run(&exec, &server, LIMIT).await?;
         if let (Some(certificate), Some(key)) = (&first.client_certificate_data, &first.client_key_data) {
-            let encode = |pem: &SecretString| base64::Engine::encode(&base64::engine::general_purpose::STANDARD, pem.expose_secret());
+            let encode = |pem: &SecretString| {
+                base64::Engine::encode(&base64::engine::general_purpose::STANDARD, pem.expose_secret())
+            };
             config.auth_info.client_certificate_data = Some(encode(certificate));
             config.auth_info.client_key_data = Some(encode(key).into());
         }
@@ -164,7 +163,8 @@ fn parse(out: &[u8]) -> anyhow::Result<Credential> {
     let answer: Answer = serde_json::from_slice(out).ok().context("its output is no ExecCredential")?;
     let credential = answer.status.context("its output holds no status")?;
     anyhow::ensure!(
-        credential.token.is_some() || (credential.client_certificate_data.is_some() && credential.client_key_data.is_some()),
+        credential.token.is_some()
+            || (credential.client_certificate_data.is_some() && credential.client_key_data.is_some()),
         "neither a token nor a certificate with its key"
     );
     Ok(credential)
@@ -214,7 +214,9 @@ mod tests {
     async fn a_token_is_renewed_before_it_ends_and_after_a_refusal_and_only_then() {
         let dir = tempfile::tempdir().unwrap();
         let count = dir.path().join("n");
-        let end = |file: &str| format!("n=$(cat {c} 2>/dev/null || echo 0); n=$((n+1)); echo $n > {c}; {file}", c = count.display());
+        let end = |file: &str| {
+            format!("n=$(cat {c} 2>/dev/null || echo 0); n=$((n+1)); echo $n > {c}; {file}", c = count.display())
+        };
         let long = end(r#"echo "{\"status\":{\"token\":\"t$n\",\"expirationTimestamp\":\"2999-01-01T00:00:00Z\"}}""#);
         let mut config = Config::new("http://127.0.0.1:1".parse().unwrap());
         let plugin = Plugin::start(shell(&long), &mut config).await.unwrap();
@@ -233,7 +235,11 @@ mod tests {
     async fn an_answer_that_is_no_credential_is_not_repeated() {
         let said = run(&shell("echo 'token: hunter2secret'"), "", LIMIT).await.err().unwrap().to_string();
         assert!(said.contains("no ExecCredential") && !said.contains("hunter2secret"), "{said}");
-        let absent = ExecConfig { command: Some("no-such-plugin-here".into()), install_hint: Some("\nbrew install it\n".into()), ..ExecConfig::default() };
+        let absent = ExecConfig {
+            command: Some("no-such-plugin-here".into()),
+            install_hint: Some("\nbrew install it\n".into()),
+            ..ExecConfig::default()
+        };
         let said = run(&absent, "", LIMIT).await.err().unwrap().to_string();
         assert!(said.contains("no-such-plugin-here") && said.contains("brew install it"), "{said}");
     }

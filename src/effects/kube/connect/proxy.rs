@@ -9,7 +9,11 @@ pub(super) fn choose(config: &Config, of_cluster: Option<&str>) -> anyhow::Resul
     if let Some(url) = of_cluster {
         return Ok(Some(url.parse().context("the cluster's proxy-url is no URL")?));
     }
-    let names = if config.cluster_url.scheme_str() == Some("http") { ["HTTP_PROXY", "http_proxy"] } else { ["HTTPS_PROXY", "https_proxy"] };
+    let names = if config.cluster_url.scheme_str() == Some("http") {
+        ["HTTP_PROXY", "http_proxy"]
+    } else {
+        ["HTTPS_PROXY", "https_proxy"]
+    };
     let Some(found) = first_set(&names) else { return Ok(None) };
     let host = config.cluster_url.host().unwrap_or_default();
     let port = config.cluster_url.port_u16();
@@ -61,8 +65,12 @@ fn in_network(ip: std::net::IpAddr, network: &str, bits: &str) -> bool {
     use std::net::IpAddr::{V4, V6};
     let Ok(bits) = bits.parse::<u32>() else { return false };
     match (ip, network.parse()) {
-        (V4(ip), Ok(V4(net))) if bits <= 32 => (u32::from(ip) ^ u32::from(net)).checked_shr(32 - bits).unwrap_or(0) == 0,
-        (V6(ip), Ok(V6(net))) if bits <= 128 => (u128::from(ip) ^ u128::from(net)).checked_shr(128 - bits).unwrap_or(0) == 0,
+        (V4(ip), Ok(V4(net))) if bits <= 32 => {
+            (u32::from(ip) ^ u32::from(net)).checked_shr(32 - bits).unwrap_or(0) == 0
+        }
+        (V6(ip), Ok(V6(net))) if bits <= 128 => {
+            (u128::from(ip) ^ u128::from(net)).checked_shr(128 - bits).unwrap_or(0) == 0
+        }
         _ => false,
     }
 }

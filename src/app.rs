@@ -1,1 +1,0 @@
-//! The only place that names every concrete part and joins them.

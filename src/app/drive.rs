@@ -1,0 +1,241 @@
+//! The verbs that drive a run: new ones, resumed ones, pulled ones; and words from another terminal.
+
+use std::{
+    io::IsTerminal as _,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use super::{Fault, open, open::Live, prepare, say, state, unattended};
+use crate::{
+    audit::{self, requests, requests::Request, runs},
+    cli::{self, Common},
+    engine::{Actor, Command, fact::RunStatus, message::Via},
+    headless::Policy,
+};
+
+fn runtime() -> Result<tokio::runtime::Runtime, Fault> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Fault::failed(format!("no runtime: {error}")))
+}
+
+pub fn run(common: &Common, args: &cli::Run) -> Result<u8, Fault> {
+    let answers = prepare::read_answers(args.headless.answers.as_deref())?;
+    let prepared = prepare::prepare(common, args, &answers)?;
+    if let Some(text) = prepare::warnings(&prepared.loaded) {
+        say(text.trim_end());
+    }
+    if args.dry_run {
+        return super::verbs::dry_run(prepared.opened);
+    }
+    let headless = wants_headless(&args.headless)?;
+    runtime()?.block_on(async {
+        let live = open::fresh(prepared, !headless)?;
+        front(live, &args.headless, answers, None).await
+    })
+}
+
+pub fn resume(common: &Common, args: &cli::Resume) -> Result<u8, Fault> {
+    let state_dir = state::state_dir(common)?.value;
+    let answers = prepare::read_answers(args.headless.answers.as_deref())?;
+    let run = match &args.run {
+        Some(run) => state::find_run(&state_dir, run)?,
+        None => only_unfinished(&state_dir)?,
+    };
+    let headless = wants_headless(&args.headless)?;
+    runtime()?.block_on(async {
+        let live = open::resume(&state_dir, &run, &answers, !headless)?;
+        front(live, &args.headless, answers, None).await
+    })
+}
+
+fn only_unfinished(state_dir: &Path) -> Result<String, Fault> {
+    let open: Vec<_> = runs::unfinished(state_dir).into_iter().filter(|run| !run.live).map(|run| run.run).collect();
+    match open.as_slice() {
+        [one] => Ok(one.clone()),
+        [] => Err(Fault::usage("there is no unfinished run")),
+        many => Err(Fault::usage(format!("which one? {}", many.join(", ")))),
+    }
+}
+
+/// True where no console can or shall be drawn.
+fn wants_headless(flags: &cli::Headless) -> Result<bool, Fault> {
+    if flags.headless {
+        return Ok(true);
+    }
+    let terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
+    if terminal {
+        Ok(false)
+    } else {
+        Err(Fault::usage("there is no terminal here; give --headless, with --answers or --yes-to"))
+    }
+}
+
+/// Drives a live run with the frontend that the flags ask for.
+async fn front(
+    live: Live,
+    flags: &cli::Headless,
+    answers: crate::headless::answers::Answers,
+    command: Option<Command>,
+) -> Result<u8, Fault> {
+    if !flags.headless {
+        return super::console::drive(live, command).await;
+    }
+    let problems = answers.problems(live.session.run());
+    if !problems.is_empty() {
+        return Err(Fault::usage(problems.join("\n         ")));
+    }
+    let workdir = live.session.run().opened().workdir.clone();
+    let hash = crate::effects::evidence::hash_file;
+    let policy = Policy::new(&live.operator, &flags.yes_to, &flags.approve, answers, workdir.into(), hash)
+        .map_err(Fault::usage)?;
+    unattended::drive(live, policy, flags, command).await
+}
+
+/// Pulls the ripcord of a run: through the console that holds it, or by itself.
+pub fn rollback(common: &Common, args: &cli::Rollback) -> Result<u8, Fault> {
+    let state_dir = state::state_dir(common)?.value;
+    let run = state::find_run(&state_dir, &args.run)?;
+    let dir = state_dir.join("runs").join(&run);
+    let mut flags = args.headless.clone();
+    flags.headless |= !(std::io::stdout().is_terminal() && std::io::stdin().is_terminal());
+    let answers = prepare::read_answers(flags.answers.as_deref())?;
+    if audit::is_held(&dir) {
+        let request = Request { by: me()?, command: Command::Rollback { why: args.why.clone() } };
+        let file = requests::leave(&dir, &request)
+            .map_err(|error| Fault::failed(format!("the request cannot be left: {error}")))?;
+        if taken(&file) {
+            return follow(&state_dir, &run);
+        }
+        let _ = std::fs::remove_file(&file);
+        if !args.take_over {
+            let holder = audit::holder(&dir);
+            return Err(Fault {
+                exit: 3,
+                message: format!(
+                    "{run} is held by process {} of {} on {} since {}, and it does not answer; --take-over ends that process first",
+                    holder.pid, holder.user, holder.host, holder.since
+                ),
+            });
+        }
+        end_holder(&dir)?;
+    }
+    let status = runs::summary(&state_dir, &run).status;
+    runtime()?.block_on(async {
+        if status == RunStatus::Open {
+            let live = open::resume(&state_dir, &run, &answers, !flags.headless)?;
+            front(live, &flags, answers, Some(Command::Rollback { why: args.why.clone() })).await
+        } else {
+            let live = open::way_back(&state_dir, &run, &answers, !flags.headless)?;
+            front(live, &flags, answers, Some(Command::Start)).await
+        }
+    })
+}
+
+fn me() -> Result<Actor, Fault> {
+    Ok(Actor::system(format!("{}@{}", state::user(), state::host()), Via::Request))
+}
+
+/// Two seconds for the console that holds the run to take a request.
+fn taken(file: &Path) -> bool {
+    let until = Instant::now() + Duration::from_secs(2);
+    while Instant::now() < until {
+        if !file.exists() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    false
+}
+
+/// Ends the process that holds a run: only of the same user, only of this boot, only if it is what it says.
+fn end_holder(dir: &Path) -> Result<(), Fault> {
+    let holder = audit::holder(dir);
+    if holder.boot_id != super::clock::boot_id() || holder.host != state::host() {
+        return Err(Fault::failed(format!(
+            "the holder is on {} or of another boot; it cannot be ended from here",
+            holder.host
+        )));
+    }
+    let pid = i32::try_from(holder.pid).ok().and_then(rustix::process::Pid::from_raw);
+    let pid = pid.ok_or_else(|| Fault::failed("the holder left no process id"))?;
+    for signal in [rustix::process::Signal::TERM, rustix::process::Signal::KILL] {
+        rustix::process::kill_process(pid, signal)
+            .map_err(|error| Fault::failed(format!("process {} cannot be ended: {error}", holder.pid)))?;
+        let until = Instant::now() + Duration::from_secs(2);
+        while Instant::now() < until {
+            if !audit::is_held(dir) {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+    Err(Fault::failed(format!("process {} does not let go of the run", holder.pid)))
+}
+
+/// Prints another console's run until it is closed.
+#[expect(clippy::print_stdout, reason = "a verb that prints")]
+fn follow(state_dir: &Path, run: &str) -> Result<u8, Fault> {
+    let dir = state_dir.join("runs").join(run);
+    let mut shown = audit::read_records(&dir).map_or(0, |(records, _)| records.len().saturating_sub(1));
+    println!("the console that holds {run} has taken it");
+    loop {
+        let (records, _) = audit::read_records(&dir).map_err(|error| Fault::trail(error.to_string()))?;
+        for (record, facts) in records.get(shown..).unwrap_or_default() {
+            audit::show::record_lines(record, facts).iter().for_each(|line| println!("{line}"));
+        }
+        shown = records.len();
+        let summary = runs::summary(state_dir, run);
+        if summary.status != RunStatus::Open {
+            return Ok(u8::from(summary.status != RunStatus::Succeeded));
+        }
+        if !summary.live {
+            return Err(Fault {
+                exit: 3,
+                message: format!("the console let go of {run}; `ripcord resume {run}` goes on"),
+            });
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+pub fn approve(common: &Common, args: &cli::Approve) -> Result<u8, Fault> {
+    let command = Command::Approve { step: args.step.as_str().into(), note: args.note.clone() };
+    word(common, &args.run, &args.step, command)
+}
+
+pub fn refuse(common: &Common, args: &cli::Refuse) -> Result<u8, Fault> {
+    let command = Command::Refuse { step: args.step.as_str().into(), why: args.why.clone() };
+    word(common, &args.run, &args.step, command)
+}
+
+/// A second person's word, under the name that the system gives them.
+fn word(common: &Common, run: &str, step: &str, command: Command) -> Result<u8, Fault> {
+    let state_dir = state::state_dir(common)?.value;
+    let run = state::find_run(&state_dir, run)?;
+    let dir = state_dir.join("runs").join(&run);
+    let facts = audit::read_facts(&dir).map_err(|error| Fault::trail(error.to_string()))?;
+    let told = crate::engine::Run::replay(&facts).map_err(|corrupt| Fault::trail(corrupt.to_string()))?;
+    let asked = told
+        .asks(None)
+        .iter()
+        .any(|ask| matches!(ask, crate::engine::Ask::Approval { step: at } if at.as_str() == step));
+    if !asked {
+        return Err(Fault::usage(format!("{run} does not wait for an approval of {step}")));
+    }
+    // Said now, so that it is heard by the one who asks, not only by the console.
+    let input = crate::engine::Input::Command { by: me()?, command: command.clone() };
+    let _would_be =
+        told.decide(super::clock::now().wall, &input).map_err(|refusal| Fault::failed(refusal.to_string()))?;
+    let file = requests::leave(&dir, &Request { by: me()?, command })
+        .map_err(|error| Fault::failed(format!("it cannot be left: {error}")))?;
+    if audit::is_held(&dir) && taken(&file) {
+        say(&format!("{run} has taken it"));
+    } else {
+        say(&format!("left for {run}; it is taken as soon as the run goes on (`ripcord resume {run}`)"));
+    }
+    Ok(0)
+}

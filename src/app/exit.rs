@@ -1,0 +1,47 @@
+//! Exit codes, in one place.
+
+use crate::engine::{Run, fact::RunStatus};
+
+/// Why a frontend let go of a run that is not closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// A question nobody answered.
+    Unanswered(String),
+    /// `q`, SIGINT, SIGTERM, SIGHUP.
+    Interrupted,
+}
+
+/// 0 succeeded · 1 failed or rolled back · 3 needs a person · 130 interrupted.
+pub fn code(run: &Run, left: Option<&Left>) -> u8 {
+    match (run.status(), left) {
+        (RunStatus::Succeeded, _) => 0,
+        (RunStatus::Failed | RunStatus::RolledBack | RunStatus::RollbackIncomplete | RunStatus::Aborted, _) => 1,
+        (RunStatus::Open, Some(Left::Interrupted)) => 130,
+        (RunStatus::Open, _) => 3,
+    }
+}
+
+/// How it ended, in a line.
+pub fn words(run: &Run, left: Option<&Left>) -> String {
+    let status = match run.status() {
+        RunStatus::Succeeded => "succeeded",
+        RunStatus::Failed => "failed",
+        RunStatus::RolledBack => "rolled back",
+        RunStatus::RollbackIncomplete => "rollback incomplete",
+        RunStatus::Aborted => "aborted",
+        RunStatus::Open => "open",
+    };
+    let id = &run.opened().run;
+    let more = match left {
+        Some(Left::Unanswered(what)) => format!(": {what}; `ripcord resume {id}` goes on"),
+        Some(Left::Interrupted) => format!(": interrupted; `ripcord resume {id}` goes on"),
+        None if run.left().is_empty() => String::new(),
+        None => format!(" ({})", run.left().join(", ")),
+    };
+    let end = run.end().map_or_else(String::new, |(category, code)| {
+        let category =
+            serde_json::to_value(category).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
+        format!(" {category}{}", code.as_ref().map_or_else(String::new, |code| format!("/{code}")))
+    });
+    format!("{status}{end}{more}  run {id}")
+}

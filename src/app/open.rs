@@ -1,0 +1,189 @@
+//! Joins a run with its trail and its hands; the same for every frontend.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use tokio::sync::mpsc;
+
+use super::{
+    Fault, clock,
+    prepare::{self, Prepared},
+    state,
+};
+use crate::{
+    audit::{self, OpenError, TrailFile, ledger},
+    effects::{World, kube::connect::ConnectOptions, loan::Loan, secrets::SecretStore, work::Place},
+    engine::{
+        Actor, Command, Fact, Input, Report, Run, Ticket,
+        fact::{Opened, Previous},
+        message::Via,
+    },
+    headless::answers::Answers,
+    observe::Observation,
+    redact::Redactor,
+    runbook::Loaded,
+    session::{Receipt, Session},
+};
+
+/// A run that lives in this process.
+pub struct Live {
+    pub session: Session<TrailFile, World>,
+    pub ends: Ends,
+    pub redactor: Redactor,
+    pub state_dir: PathBuf,
+    pub operator: String,
+    /// What the opening itself recorded, for the first lines of a frontend.
+    pub first: Vec<(Receipt, Vec<Fact>)>,
+}
+
+/// The ends of the channels that a frontend holds.
+pub struct Ends {
+    pub reports: mpsc::Receiver<(Ticket, Report)>,
+    pub observations: mpsc::Receiver<Observation>,
+    /// Interactive steps ask for the terminal here.
+    pub loans: mpsc::Receiver<Loan>,
+}
+
+fn wire(
+    dir: &Path,
+    opened: &Opened,
+    secrets: SecretStore,
+    redactor: &Redactor,
+    terminal: bool,
+) -> Result<(World, Ends), Fault> {
+    let (report_tx, reports) = mpsc::channel(256);
+    let (seen_tx, observations) = mpsc::channel(4096);
+    let (loan_tx, loans) = mpsc::channel(1);
+    let runner = std::env::current_exe()
+        .map_err(|error| Fault::failed(format!("this program cannot be found again: {error}")))?;
+    let place = Place {
+        run_dir: dir.to_owned(),
+        workdir: opened.workdir.clone().into(),
+        run: opened.run.clone(),
+        cluster: Default::default(),
+        connect: ConnectOptions {
+            kubeconfig: None,
+            context: Some(opened.target.context.clone()).filter(|context| !context.is_empty()),
+            namespace: Some(opened.target.namespace.clone()).filter(|namespace| !namespace.is_empty()),
+            in_cluster: false,
+        },
+        runner,
+        secrets: Arc::new(secrets),
+        redactor: redactor.clone(),
+        reports: report_tx,
+        observations: seen_tx,
+        terminal: terminal.then_some(loan_tx),
+    };
+    Ok((World::new(place), Ends { reports, observations, loans }))
+}
+
+/// Opens a new run: its first record is durable when this returns.
+pub fn fresh(prepared: Prepared, terminal: bool) -> Result<Live, Fault> {
+    let trail = prepared.create()?;
+    let Prepared { opened, secrets, redactor, state_dir, .. } = prepared;
+    let operator = opened.operator.name.clone();
+    let (world, ends) = wire(trail.dir(), &opened, secrets, &redactor, terminal)?;
+    let first = Fact::RunOpened(Box::new(opened.clone()));
+    let session = Session::open(clock::now(), opened, trail, world).map_err(|error| Fault::trail(error.to_string()))?;
+    let first = vec![(session.last().clone(), vec![first])];
+    Ok(Live { session, ends, redactor, state_dir, operator, first })
+}
+
+/// Takes an unfinished run up; its resume is recorded when this returns.
+pub fn resume(state_dir: &Path, run: &str, answers: &Answers, terminal: bool) -> Result<Live, Fault> {
+    let dir = state_dir.join("runs").join(run);
+    let opened = audit::runs::opened(state_dir, run)
+        .ok_or_else(|| Fault::trail(format!("{run} cannot be read; `ripcord trail verify {run}` says why")))?;
+    let secrets = prepare::secrets_of(&opened.runbook, answers, Path::new(&opened.workdir))?;
+    let redactor = prepare::redactor_of(&secrets)?;
+    let (mut trail, reopened, told) =
+        TrailFile::reopen(&dir, &state::host(), &clock::boot_id(), redactor.clone()).map_err(open_fault)?;
+    let told_run = Run::replay(&reopened.facts).map_err(|corrupt| Fault::trail(corrupt.to_string()))?;
+    if told_run.is_closed() {
+        return Err(Fault::usage(format!("{run} is closed; `ripcord run` opens a new one")));
+    }
+    let now = clock::now();
+    let operator = state::operator()?.value;
+    trail
+        .hold_as(std::process::id(), &operator, &now.wall.to_string())
+        .map_err(|error| Fault::trail(error.to_string()))?;
+    let (world, ends) = wire(&dir, &opened, secrets, &redactor, terminal)?;
+    let mut session = Session::take_up(now, told_run, reopened.last, trail, world);
+    let mut first = Vec::new();
+    let me = Actor::system(operator.clone(), Via::Console);
+    let commands = told.into_iter().map(|fact| Command::Record { fact: Box::new(fact) });
+    let resume = Command::Resume { host: state::host(), pid: std::process::id() };
+    for command in commands.chain([resume]) {
+        let input = Input::Command { by: me.clone(), command };
+        let recorded = session.handle(now, &input).map_err(|error| Fault::trail(error.to_string()))?;
+        first.extend(recorded.receipt.map(|receipt| (receipt, recorded.facts)));
+    }
+    Ok(Live { session, ends, redactor, state_dir: state_dir.to_owned(), operator, first })
+}
+
+/// The way back of a closed run: a new run, linked to it, with its baseline and its lane.
+pub fn way_back(state_dir: &Path, run: &str, answers: &Answers, terminal: bool) -> Result<Live, Fault> {
+    let dir = state_dir.join("runs").join(run);
+    let facts = audit::read_facts(&dir).map_err(|error| Fault::trail(error.to_string()))?;
+    let old = Run::replay(&facts).map_err(|corrupt| Fault::trail(corrupt.to_string()))?;
+    if !old.has_lane() {
+        return Err(Fault::failed(format!("{run} has no way back: its runbook has no rollback and no baseline")));
+    }
+    let (records, _) = audit::read_records(&dir).map_err(|error| Fault::trail(error.to_string()))?;
+    let head = records.last().map(|(record, _)| record.fingerprint.clone()).unwrap_or_default();
+    let now = clock::now();
+    let previous = Previous { run: run.to_owned(), head };
+    let opened = Opened {
+        run: prepare::run_id(now.wall, &old.book().metadata.name)?,
+        operator: Actor::system(state::operator()?.value, Via::Console),
+        host: state::host(),
+        pid: std::process::id(),
+        started_at: now.wall,
+        rollback_of: Some(previous.clone()),
+        previous: Some(previous),
+        baseline: old.baseline().cloned(),
+        ..old.opened().clone()
+    };
+    let secrets = prepare::secrets_of(&opened.runbook, answers, Path::new(&opened.workdir))?;
+    let redactor = prepare::redactor_of(&secrets)?;
+    let loaded = Loaded {
+        book: (*opened.runbook).clone(),
+        warnings: Vec::new(),
+        files: Vec::new(),
+        hash: opened.runbook_hash.clone(),
+    };
+    fresh(Prepared { opened, loaded, secrets, redactor, state_dir: state_dir.to_owned() }, terminal)
+}
+
+fn open_fault(error: OpenError) -> Fault {
+    match error {
+        OpenError::Held(_) => Fault {
+            exit: 3,
+            message: format!("{error}; `ripcord attach` looks on, `ripcord rollback` pulls its ripcord"),
+        },
+        other => Fault::trail(other.to_string()),
+    }
+}
+
+impl Live {
+    pub fn run_id(&self) -> String {
+        self.session.run().opened().run.clone()
+    }
+
+    pub fn run_dir(&self) -> PathBuf {
+        self.state_dir.join("runs").join(self.run_id())
+    }
+
+    /// A closed run's head goes into the ledger: the anchor of this machine.
+    pub fn anchor(&mut self) -> Result<(), Fault> {
+        if !self.session.run().is_closed() {
+            return Ok(());
+        }
+        let last = self.session.last().clone();
+        let entry = ledger::Entry::Closed { run: self.run_id(), head: last.head, sequence: last.sequence };
+        ledger::append(&self.state_dir, clock::now().wall.as_millisecond(), &entry)
+            .map_err(|error| Fault::trail(format!("the end is not in the ledger: {error}")))
+    }
+}

@@ -1,0 +1,226 @@
+//! From a runbook on disk to a run that may be opened: params, secrets, target, id, folder.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde_json::Value;
+
+use super::{Fault, clock, state};
+use crate::{
+    audit::{TrailFile, canonical::hex, ledger},
+    cli::{Common, Run as RunArgs},
+    effects::secrets::SecretStore,
+    engine::{
+        Actor,
+        fact::{Opened, Program, TargetIdentity},
+        message::Via,
+    },
+    headless::answers::{self, Answers},
+    redact::Redactor,
+    runbook::{
+        self, Loaded, Problem,
+        model::{Action, OnClosed, Runbook},
+        params,
+    },
+};
+
+/// Everything a run needs before its first record.
+pub struct Prepared {
+    pub opened: Opened,
+    pub loaded: Loaded,
+    pub secrets: SecretStore,
+    pub redactor: Redactor,
+    pub state_dir: PathBuf,
+}
+
+impl Prepared {
+    pub fn dir(&self) -> PathBuf {
+        self.state_dir.join("runs").join(&self.opened.run)
+    }
+
+    /// Makes the folder with the approved bytes, the trail, and the ledger's line.
+    pub fn create(&self) -> Result<TrailFile, Fault> {
+        let dir = self.dir();
+        let trail = TrailFile::create(&dir, &self.opened, &clock::boot_id(), self.redactor.clone());
+        let trail = trail.map_err(|error| {
+            Fault::trail(format!("the trail cannot be made: {error}; check the state directory (--state-dir)"))
+        })?;
+        for (index, (path, bytes)) in self.loaded.files.iter().enumerate() {
+            let name =
+                path.file_name().map_or_else(|| "runbook.yaml".into(), |name| name.to_string_lossy().into_owned());
+            let kept = dir.join("runbook").join(if index == 0 { name } else { format!("{index}-{name}") });
+            keep(&kept, bytes).map_err(|error| Fault::trail(format!("{}: {error}", kept.display())))?;
+        }
+        let entry = ledger::Entry::Opened { run: self.opened.run.clone(), chain: trail.chain_uid().to_owned() };
+        ledger::append(&self.state_dir, clock::now().wall.as_millisecond(), &entry)
+            .map_err(|error| Fault::trail(format!("the ledger cannot be written: {error}")))?;
+        Ok(trail)
+    }
+}
+
+fn keep(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Loads and checks; every problem goes to stderr at once.
+pub fn load(path: &Path) -> Result<Loaded, Fault> {
+    runbook::load(path).map_err(|problems| {
+        let all: String = problems.iter().map(|problem| format!("{}\n", problem.render())).collect();
+        Fault::usage(format!("{} is not fit to run\n{all}", path.display()))
+    })
+}
+
+/// The answers file, if one was given.
+pub fn read_answers(path: Option<&Path>) -> Result<Answers, Fault> {
+    let Some(path) = path else { return Ok(Answers::default()) };
+    let text = fs::read_to_string(path).map_err(|error| Fault::usage(format!("{}: {error}", path.display())))?;
+    let value = runbook::data::read(&text).map_err(|error| Fault::usage(format!("{}: {error}", path.display())))?;
+    answers::parse(value).map_err(|error| Fault::usage(format!("{}: {error}", path.display())))
+}
+
+/// A new run of a runbook.
+pub fn prepare(common: &Common, args: &RunArgs, answers: &Answers) -> Result<Prepared, Fault> {
+    let path = state::find_runbook(&args.runbook)?;
+    let loaded = load(&path)?;
+    let given = given_params(args, answers)?;
+    let values =
+        params::resolve(&loaded.book.params, &given).map_err(|problems| Fault::usage(problems.join("\n         ")))?;
+    let workdir =
+        std::env::current_dir().map_err(|error| Fault::usage(format!("the working directory is gone: {error}")))?;
+    let secrets = secrets_of(&loaded.book, answers, &workdir)?;
+    let redactor = redactor_of(&secrets)?;
+    calendar_at_start(&loaded.book, answers)?;
+    let state_dir = state::state_dir(common)?.value;
+    let opened = opened(common, &path, &loaded, values, &workdir)?;
+    Ok(Prepared { opened, loaded, secrets, redactor, state_dir })
+}
+
+fn opened(
+    common: &Common,
+    path: &Path,
+    loaded: &Loaded,
+    params: BTreeMap<String, Value>,
+    workdir: &Path,
+) -> Result<Opened, Fault> {
+    let now = clock::now();
+    let book = &loaded.book;
+    let target = TargetIdentity {
+        context: common.context.clone().or_else(|| book.target.context.clone()).unwrap_or_default(),
+        namespace: common.namespace.clone().or_else(|| book.target.namespace.clone()).unwrap_or_default(),
+        protected: book.target.protected,
+        ..TargetIdentity::default()
+    };
+    Ok(Opened {
+        format: 1,
+        run: run_id(now.wall, &book.metadata.name)?,
+        program: Program { version: env!("CARGO_PKG_VERSION").into(), hash: program_hash() },
+        runbook: Box::new(book.clone()),
+        runbook_hash: loaded.hash.clone(),
+        runbook_path: path.display().to_string(),
+        params,
+        target,
+        operator: Actor::system(state::operator()?.value, Via::Console),
+        host: state::host(),
+        pid: std::process::id(),
+        workdir: workdir.display().to_string(),
+        started_at: now.wall,
+        rollback_of: None,
+        previous: None,
+        read_only: common.read_only,
+        baseline: None,
+    })
+}
+
+/// `<started>-<runbook>-<4 hex>`.
+pub fn run_id(at: jiff::Timestamp, name: &str) -> Result<String, Fault> {
+    let mut random = [0u8; 2];
+    getrandom::fill(&mut random).map_err(|error| Fault::failed(format!("no randomness: {error}")))?;
+    Ok(format!("{}-{name}-{}", at.strftime("%Y%m%dT%H%M%SZ"), hex(&random)))
+}
+
+/// SHA-256 of this very program.
+fn program_hash() -> String {
+    std::env::current_exe().and_then(|path| crate::effects::evidence::hash_file(&path)).unwrap_or_default()
+}
+
+/// `-p` over `--params` over the answers file.
+fn given_params(args: &RunArgs, answers: &Answers) -> Result<BTreeMap<String, Value>, Fault> {
+    let mut given = answers.params.clone();
+    if let Some(path) = &args.params {
+        let text = fs::read_to_string(path).map_err(|error| Fault::usage(format!("{}: {error}", path.display())))?;
+        match runbook::data::read(&text) {
+            Ok(Value::Object(map)) => given.extend(map),
+            Ok(_) => return Err(Fault::usage(format!("{}: expected a map of params", path.display()))),
+            Err(error) => return Err(Fault::usage(format!("{}: {error}", path.display()))),
+        }
+    }
+    for pair in &args.param {
+        let (key, value) =
+            pair.split_once('=').ok_or_else(|| Fault::usage(format!("-p {pair}: write it as key=value")))?;
+        given.insert(key.to_owned(), Value::String(value.to_owned()));
+    }
+    Ok(given)
+}
+
+/// Every secret of the runbook and of those inside it; all problems at once.
+pub fn secrets_of(book: &Runbook, answers: &Answers, workdir: &Path) -> Result<SecretStore, Fault> {
+    let mut store = SecretStore::default();
+    let mut problems = Vec::new();
+    load_secrets(book, "", answers, workdir, &mut store, &mut problems);
+    if problems.is_empty() { Ok(store) } else { Err(Fault::usage(problems.join("\n         "))) }
+}
+
+fn load_secrets(
+    book: &Runbook,
+    scope: &str,
+    answers: &Answers,
+    workdir: &Path,
+    store: &mut SecretStore,
+    problems: &mut Vec<String>,
+) {
+    let mut declared = book.secrets.clone();
+    for (name, secret) in &answers.secrets {
+        if let Some(declared) = declared.get_mut(name) {
+            *declared = secret.clone();
+        }
+    }
+    let found = store.load(scope, &declared, workdir, |_| None);
+    problems.extend(found.into_iter().map(|problem| problem.to_string()));
+    for step in book.steps.iter().chain(&book.rollback) {
+        if let Action::Runbook(nested) = &step.action
+            && let Some(inner) = &nested.book
+        {
+            let scope = if scope.is_empty() { step.id().to_string() } else { format!("{scope}/{}", step.id()) };
+            load_secrets(inner, &scope, answers, workdir, store, problems);
+        }
+    }
+}
+
+pub fn redactor_of(secrets: &SecretStore) -> Result<Redactor, Fault> {
+    let pairs = secrets.pairs();
+    let pairs = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    Redactor::new(pairs).map_err(|error| Fault::usage(error.to_string()))
+}
+
+/// A calendar that refuses does so before anything is made.
+fn calendar_at_start(book: &Runbook, answers: &Answers) -> Result<(), Fault> {
+    let Some(calendar) = &book.calendar else { return Ok(()) };
+    match runbook::calendar::closed(calendar, clock::now().wall) {
+        Some(reason) if calendar.on_closed == OnClosed::Refuse && answers.calendar.is_none() => {
+            Err(Fault::failed(format!("the change calendar is closed: {reason}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Warnings of a runbook, for stderr.
+pub fn warnings(loaded: &Loaded) -> Option<String> {
+    let text: String = loaded.warnings.iter().map(Problem::render).collect();
+    (!text.is_empty()).then_some(text)
+}

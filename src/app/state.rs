@@ -1,0 +1,147 @@
+//! Where things are kept, who the operator is, and where each of these came from.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+use super::Fault;
+use crate::cli::Common;
+
+/// `config.yaml` in the directory that `directories` names.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Config {
+    #[serde(default)]
+    pub operator: Option<String>,
+    #[serde(default)]
+    pub state_dir: Option<PathBuf>,
+    #[serde(default)]
+    pub runbooks: Vec<PathBuf>,
+}
+
+/// A value and where it came from.
+pub struct Sourced<T> {
+    pub value: T,
+    pub from: &'static str,
+}
+
+fn dirs() -> Option<directories::ProjectDirs> {
+    directories::ProjectDirs::from("", "", "ripcord")
+}
+
+pub fn config_path() -> Option<PathBuf> {
+    dirs().map(|dirs| dirs.config_dir().join("config.yaml"))
+}
+
+pub fn config() -> Result<Config, Fault> {
+    let Some(path) = config_path() else { return Ok(Config::default()) };
+    let Ok(text) = fs::read_to_string(&path) else { return Ok(Config::default()) };
+    crate::runbook::data::read(&text)
+        .and_then(|value| serde_json::from_value(value).map_err(|error| error.to_string()))
+        .map_err(|error| Fault::usage(format!("{}: {error}", path.display())))
+}
+
+/// Root of state: flag, environment, config, then the directory of the platform.
+pub fn state_dir(common: &Common) -> Result<Sourced<PathBuf>, Fault> {
+    if let Some(dir) = &common.state_dir {
+        return Ok(Sourced { value: dir.clone(), from: "--state-dir" });
+    }
+    if let Some(dir) = env::var_os("RIPCORD_STATE_DIR").filter(|dir| !dir.is_empty()) {
+        return Ok(Sourced { value: dir.into(), from: "RIPCORD_STATE_DIR" });
+    }
+    if let Some(dir) = config()?.state_dir {
+        return Ok(Sourced { value: dir, from: "config.yaml" });
+    }
+    let dirs = dirs().ok_or_else(|| Fault::usage("no home directory is known; give --state-dir"))?;
+    let dir = dirs.state_dir().unwrap_or_else(|| dirs.data_local_dir()).to_owned();
+    Ok(Sourced { value: dir, from: "the platform" })
+}
+
+/// `operator` of the config, else `user@host`.
+pub fn operator() -> Result<Sourced<String>, Fault> {
+    if let Some(operator) = config()?.operator {
+        return Ok(Sourced { value: operator, from: "config.yaml" });
+    }
+    Ok(Sourced { value: format!("{}@{}", user(), host()), from: "the system" })
+}
+
+/// The name of the process's own user, not of an environment variable.
+pub fn user() -> String {
+    let uid = rustix::process::getuid().as_raw();
+    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+    });
+    name.unwrap_or_else(|| format!("uid{uid}"))
+}
+
+pub fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// Where named runbooks are looked for: the search path, the config's, then what stands beside.
+pub fn search_path() -> Result<Vec<PathBuf>, Fault> {
+    let mut path: Vec<PathBuf> =
+        env::var_os("RIPCORD_RUNBOOKS").map(|dirs| env::split_paths(&dirs).collect()).unwrap_or_default();
+    path.extend(config()?.runbooks);
+    path.push("runbooks".into());
+    Ok(path)
+}
+
+/// A path as given, or the file of the library whose `metadata.name` is that.
+pub fn find_runbook(given: &str) -> Result<PathBuf, Fault> {
+    let path = Path::new(given);
+    if path.is_file() {
+        return Ok(path.to_owned());
+    }
+    if given.contains('/') || given.ends_with(".yaml") || given.ends_with(".yml") {
+        return Ok(path.to_owned()); // loading it says what is wrong with it
+    }
+    let dirs = search_path()?;
+    for dir in &dirs {
+        let Ok(entries) = fs::read_dir(dir) else { continue };
+        let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        files.sort();
+        let yaml = files.into_iter().filter(|file| file.extension().is_some_and(|end| end == "yaml" || end == "yml"));
+        for file in yaml {
+            if name_of(&file).as_deref() == Some(given) {
+                return Ok(file);
+            }
+        }
+    }
+    let dirs: Vec<_> = dirs.iter().map(|dir| dir.display().to_string()).collect();
+    Err(Fault::usage(format!(
+        "there is no runbook «{given}» in {}; give a path, or set RIPCORD_RUNBOOKS",
+        dirs.join(", ")
+    )))
+}
+
+/// `metadata.name`, read cheaply: it need not pass `check` to be found.
+fn name_of(file: &Path) -> Option<String> {
+    let text = fs::read_to_string(file).ok().filter(|text| text.len() < 1 << 20)?;
+    crate::runbook::data::read(&text).ok()?.pointer("/metadata/name")?.as_str().map(str::to_owned)
+}
+
+/// A run by its id, or by the part of it that only one has.
+pub fn find_run(state_dir: &Path, given: &str) -> Result<String, Fault> {
+    let runs = state_dir.join("runs");
+    if !given.is_empty() && !given.contains('/') && runs.join(given).is_dir() {
+        return Ok(given.to_owned());
+    }
+    let entries = fs::read_dir(&runs).map(|entries| {
+        entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect::<Vec<_>>()
+    });
+    let mut like: Vec<String> =
+        entries.unwrap_or_default().into_iter().filter(|name| !given.is_empty() && name.contains(given)).collect();
+    like.sort();
+    match like.as_slice() {
+        [one] => Ok(one.clone()),
+        [] => Err(Fault::usage(format!("there is no run «{given}» in {}; `ripcord runs` lists them", runs.display()))),
+        many => Err(Fault::usage(format!("«{given}» could be any of {}", many.join(", ")))),
+    }
+}

@@ -1,0 +1,174 @@
+//! The headless loop: hear, answer, print; until the run ends or asks something nobody answers.
+
+use std::{io::Stdout, time::Duration};
+
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::sleep,
+};
+
+use super::{
+    Fault, clock,
+    exit::{self, Left},
+    open::Live,
+    say,
+};
+use crate::{
+    audit::requests,
+    cli::{Headless, OnPrompt, Output},
+    engine::{Actor, Command, Input, message::Via},
+    headless::{Policy, Reply, Reporter},
+    observe::Observation,
+    session::SessionError,
+};
+
+struct Loop {
+    live: Live,
+    policy: Policy,
+    reporter: Reporter<Stdout>,
+    on_prompt: OnPrompt,
+    left: Option<Left>,
+}
+
+/// Drives a run by policy; the exit code says how it ended.
+pub async fn drive(live: Live, policy: Policy, flags: &Headless, command: Option<Command>) -> Result<u8, Fault> {
+    let reporter = Reporter::new(std::io::stdout(), flags.output == Output::Json, live.redactor.clone());
+    let mut this = Loop { live, policy, reporter, on_prompt: flags.on_prompt, left: None };
+    for (receipt, facts) in std::mem::take(&mut this.live.first) {
+        this.reporter.facts(clock::now(), &receipt, &facts);
+    }
+    if let Some(command) = command {
+        this.say(command)?;
+    }
+    this.go().await?;
+    let run = this.live.session.run();
+    let (code, words) = (exit::code(run, this.left.as_ref()), exit::words(run, this.left.as_ref()));
+    this.reporter.ended(&words);
+    this.live.anchor()?;
+    Ok(code)
+}
+
+impl Loop {
+    async fn go(&mut self) -> Result<(), Fault> {
+        let fault = |error: std::io::Error| Fault::failed(format!("signals cannot be heard: {error}"));
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(fault)?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(fault)?;
+        let mut hangup = signal(SignalKind::hangup()).map_err(fault)?;
+        loop {
+            while self.answer()? {}
+            if self.live.session.run().is_closed() || self.left.is_some() {
+                return Ok(());
+            }
+            let until_deadline = self.until_deadline();
+            let requests = sleep(Duration::from_millis(200));
+            tokio::select! {
+                biased;
+                _ = interrupt.recv() => self.let_go("SIGINT")?,
+                _ = terminate.recv() => self.let_go("SIGTERM")?,
+                _ = hangup.recv() => self.let_go("SIGHUP")?,
+                Some((ticket, report)) = self.live.ends.reports.recv() => self.handle(Input::Report { ticket, report })?,
+                Some(seen) = self.live.ends.observations.recv() => self.see(&seen),
+                () = sleep(until_deadline) => self.handle(Input::Clock)?,
+                () = requests => self.take_requests()?,
+            }
+        }
+    }
+
+    fn until_deadline(&mut self) -> Duration {
+        let now = self.live.session.steady(clock::now());
+        let deadline = self.live.session.run().deadline();
+        deadline.map_or(Duration::from_secs(3600), |at| Duration::try_from(at.duration_since(now)).unwrap_or_default())
+    }
+
+    fn see(&mut self, seen: &Observation) {
+        if let Observation::Output(line) = seen {
+            self.reporter.output(&line.text);
+        }
+    }
+
+    fn me(&self) -> Actor {
+        Actor::system(self.live.operator.clone(), Via::Answers)
+    }
+
+    fn say(&mut self, command: Command) -> Result<(), Fault> {
+        let by = self.me();
+        self.handle(Input::Command { by, command })
+    }
+
+    /// One input; a refusal is told and changes nothing.
+    fn handle(&mut self, input: Input) -> Result<(), Fault> {
+        let now = clock::now();
+        match self.live.session.handle(now, &input) {
+            Ok(recorded) => {
+                if let Some(receipt) = &recorded.receipt {
+                    self.print_outputs();
+                    self.reporter.facts(now, receipt, &recorded.facts);
+                }
+                Ok(())
+            }
+            Err(SessionError::Refused(refusal)) => {
+                say(&refusal.to_string());
+                Ok(())
+            }
+            Err(error) => Err(Fault::trail(error.to_string())),
+        }
+    }
+
+    /// What a step printed stands before its outcome.
+    fn print_outputs(&mut self) {
+        while let Ok(seen) = self.live.ends.observations.try_recv() {
+            self.see(&seen);
+        }
+    }
+
+    /// Answers what is asked; true where something was said.
+    fn answer(&mut self) -> Result<bool, Fault> {
+        if self.live.session.run().is_closed() || self.left.is_some() {
+            return Ok(false);
+        }
+        let asks = self.live.session.run().asks(None);
+        for ask in asks {
+            match self.policy.answer(self.live.session.run(), &ask) {
+                Reply::Wait => {}
+                Reply::Say(by, command) => {
+                    let before = self.live.session.last().sequence;
+                    self.handle(Input::Command { by, command })?;
+                    if self.live.session.last().sequence == before {
+                        return self.unanswered("the answer given was refused").map(|()| false);
+                    }
+                    return Ok(true);
+                }
+                Reply::Unanswered(what) => {
+                    return self.unanswered(&what).map(|()| !self.live.session.run().is_closed() && self.left.is_none());
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    fn unanswered(&mut self, what: &str) -> Result<(), Fault> {
+        let before = self.live.session.last().sequence;
+        match self.on_prompt {
+            OnPrompt::Stop => {}
+            OnPrompt::Rollback => self.say(Command::Rollback { why: what.to_owned() })?,
+            OnPrompt::Abort => self.say(Command::Abort { why: what.to_owned() })?,
+        }
+        if self.live.session.last().sequence == before {
+            self.say(Command::Detach { why: format!("unanswered: {what}") })?;
+            self.left = Some(Left::Unanswered(what.to_owned()));
+        }
+        Ok(())
+    }
+
+    fn let_go(&mut self, signal: &str) -> Result<(), Fault> {
+        self.left = Some(Left::Interrupted);
+        self.say(Command::Detach { why: signal.to_owned() })
+    }
+
+    fn take_requests(&mut self) -> Result<(), Fault> {
+        for request in requests::take(&self.live.run_dir()) {
+            self.handle(Input::Command { by: request.by, command: request.command })?;
+        }
+        Ok(())
+    }
+}

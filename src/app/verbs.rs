@@ -1,0 +1,227 @@
+//! The verbs that only read, print or write a file.
+
+#![expect(clippy::print_stdout, reason = "these verbs print; that is what they are for")]
+
+use std::{fs, io::Write as _, path::Path, time::Duration};
+
+use clap::CommandFactory as _;
+
+use super::{Fault, say, state};
+use crate::{
+    audit::{self, report, runs, show, verify},
+    cli::{Check, Cli, Common, Format, Listing, New, ReportFormat},
+    runbook::{self, Problem, problem::Severity},
+    visible,
+};
+
+/// Every problem of all files; 0 where there is no error, else 2.
+pub fn check(check: &Check) -> Result<u8, Fault> {
+    let mut problems: Vec<Problem> = Vec::new();
+    for path in &check.runbooks {
+        match runbook::load(path) {
+            Ok(loaded) => {
+                problems.extend(loaded.warnings);
+                problems.extend(overdue(path, &loaded.book));
+            }
+            Err(found) => problems.extend(found),
+        }
+    }
+    let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+    match check.output {
+        Format::Json => println!("{}", serde_json::to_string_pretty(&problems).unwrap_or_default()),
+        Format::Text => {
+            let mut out = std::io::stderr().lock();
+            for problem in &problems {
+                let _ = writeln!(out, "{}", problem.render());
+            }
+            let warnings = problems.len() - errors;
+            let files = check.runbooks.len();
+            match errors {
+                0 => println!("ok: {files} checked, {warnings} warnings"),
+                _ => println!("{errors} errors, {warnings} warnings in {files} files"),
+            }
+        }
+    }
+    Ok(if errors == 0 { 0 } else { 2 })
+}
+
+/// A warning once `reviewEvery` has passed.
+fn overdue(path: &Path, book: &runbook::model::Runbook) -> Option<Problem> {
+    let (reviewed, every) = (book.metadata.reviewed?, book.metadata.review_every?);
+    let due = reviewed.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().checked_add(every.get()).ok()?;
+    (super::clock::now().wall > due).then(|| {
+        let mut problem = Problem::of_file(
+            path,
+            format!("the review of {reviewed} is older than {every}"),
+            "read it with care, then set `reviewed`",
+        );
+        problem.severity = Severity::Warning;
+        problem
+    })
+}
+
+pub fn schema() -> Result<u8, Fault> {
+    println!("{}", serde_json::to_string_pretty(runbook::schema::json()).unwrap_or_default());
+    Ok(0)
+}
+
+pub fn completions(shell: clap_complete::Shell) -> Result<u8, Fault> {
+    clap_complete::generate(shell, &mut Cli::command(), "ripcord", &mut std::io::stdout());
+    Ok(0)
+}
+
+pub fn config(common: &Common) -> Result<u8, Fault> {
+    let dir = state::state_dir(common)?;
+    let operator = state::operator()?;
+    println!("{:<12} {:<40} {}", "operator", visible::line(&operator.value), operator.from);
+    println!("{:<12} {:<40} {}", "stateDir", dir.value.display(), dir.from);
+    let path: Vec<_> = state::search_path()?.iter().map(|dir| dir.display().to_string()).collect();
+    println!("{:<12} {:<40} RIPCORD_RUNBOOKS, config.yaml, ./runbooks", "runbooks", path.join(":"));
+    for (name, value) in [("context", &common.context), ("namespace", &common.namespace)] {
+        let (value, from) =
+            value.as_ref().map_or(("-", "the runbook, else the kubeconfig"), |value| (value.as_str(), "flag"));
+        println!("{name:<12} {value:<40} {from}");
+    }
+    let file = state::config_path().map_or_else(|| "-".into(), |path| path.display().to_string());
+    println!("{:<12} {file}", "config.yaml");
+    Ok(0)
+}
+
+pub fn runs(common: &Common, listing: &Listing) -> Result<u8, Fault> {
+    let dir = state::state_dir(common)?.value;
+    let runs = runs::list(&dir);
+    if listing.output == Format::Json {
+        println!("{}", serde_json::to_string_pretty(&runs).unwrap_or_default());
+        return Ok(0);
+    }
+    if runs.is_empty() {
+        println!("no runs yet in {}; `ripcord run RUNBOOK` makes the first", dir.display());
+        return Ok(0);
+    }
+    println!("{:<44} {:<20} {:<20} {:<24} OUTCOME", "RUN", "OPERATOR", "RUNBOOK", "TARGET");
+    for run in runs {
+        let status =
+            serde_json::to_value(run.status).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
+        let status = match (&run.broken, run.live, &run.at) {
+            (Some(broken), ..) => format!("BROKEN: {broken}"),
+            (None, true, at) => format!("live at {}", at.as_deref().unwrap_or("-")),
+            (None, false, Some(at)) => format!("{status} at {at}; ripcord resume"),
+            (None, false, None) => status,
+        };
+        let target = if run.context.is_empty() { "-".to_owned() } else { format!("{}/{}", run.context, run.namespace) };
+        println!(
+            "{}",
+            visible::line(&format!("{:<44} {:<20} {:<20} {target:<24} {status}", run.run, run.operator, run.runbook))
+        );
+    }
+    for gone in verify::holes(&dir) {
+        println!("{gone:<44} deleted: the ledger knows it, the disk does not");
+    }
+    Ok(0)
+}
+
+pub fn show(common: &Common, run: &str, follow: bool, output: Format) -> Result<u8, Fault> {
+    let state_dir = state::state_dir(common)?.value;
+    let run = state::find_run(&state_dir, run)?;
+    let dir = state_dir.join("runs").join(run);
+    let mut shown = 0;
+    loop {
+        let (records, broken) = audit::read_records(&dir).map_err(|error| Fault::trail(error.to_string()))?;
+        for (record, facts) in &records[shown.min(records.len())..] {
+            match output {
+                Format::Json => show::record_json(record, facts).iter().for_each(|fact| println!("{fact}")),
+                Format::Text => show::record_lines(record, facts).iter().for_each(|line| println!("{line}")),
+            }
+        }
+        shown = records.len();
+        if !follow {
+            return match broken {
+                Some(why) => Err(Fault::trail(format!("{why}; what stands before it is shown"))),
+                None => Ok(0),
+            };
+        }
+        let closed = records.last().is_some_and(|(_, facts)| facts.iter().any(|fact| fact["kind"] == "run.closed"));
+        if closed {
+            return Ok(0);
+        }
+        std::thread::sleep(Duration::from_millis(250));
+    }
+}
+
+pub fn verify(common: &Common, names: &[String], all: bool, output: Format) -> Result<u8, Fault> {
+    let state_dir = state::state_dir(common).map_err(|fault| Fault::trail(fault.message))?.value;
+    let mut runs: Vec<String> = Vec::new();
+    if all {
+        runs.extend(runs::list(&state_dir).into_iter().map(|run| run.run));
+        runs.extend(verify::holes(&state_dir));
+    }
+    for name in names {
+        runs.push(state::find_run(&state_dir, name).map_err(|fault| Fault::trail(fault.message))?);
+    }
+    if runs.is_empty() {
+        return Err(Fault::trail("which run? Name one, or --all"));
+    }
+    let verdicts: Vec<_> = runs.iter().map(|run| verify::verify(&state_dir, run)).collect();
+    match output {
+        Format::Json => println!("{}", serde_json::to_string_pretty(&verdicts).unwrap_or_default()),
+        Format::Text => verdicts.iter().for_each(|verdict| print!("{}", verdict.render())),
+    }
+    let worst = [1, 4, 2, 3].into_iter().find(|exit| verdicts.iter().any(|verdict| verdict.exit == *exit));
+    Ok(worst.unwrap_or(0))
+}
+
+pub fn report(common: &Common, run: &str, output: ReportFormat) -> Result<u8, Fault> {
+    let state_dir = state::state_dir(common)?.value;
+    let run = state::find_run(&state_dir, run)?;
+    let dir = state_dir.join("runs").join(&run);
+    let facts = audit::read_facts(&dir).map_err(|error| Fault::trail(error.to_string()))?;
+    let (records, _) = audit::read_records(&dir).map_err(|error| Fault::trail(error.to_string()))?;
+    let head = records.last().map_or("", |(record, _)| record.fingerprint.as_str());
+    let text = report::markdown(&facts, head).map_err(Fault::trail)?;
+    match output {
+        ReportFormat::Markdown => print!("{text}"),
+        ReportFormat::Html => print!("{}", report::html(&text, &run)),
+    }
+    Ok(0)
+}
+
+/// A first runbook that passes `check`.
+pub fn new(new: &New) -> Result<u8, Fault> {
+    let name = new.name.trim_end_matches(".yaml");
+    let path = Path::new(name).with_extension("yaml");
+    let id = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let text = include_str!("../../assets/new.yaml").replace("NAME", &id);
+    if let Err(problems) = runbook::load_str(&path.display().to_string(), &text) {
+        let all: String = problems.iter().map(Problem::render).collect();
+        return Err(Fault::usage(format!("«{id}» does not make a runbook\n{all}")));
+    }
+    let file = fs::OpenOptions::new().write(true).create_new(true).open(&path);
+    let mut file = file.map_err(|error| Fault::usage(format!("{}: {error}", path.display())))?;
+    file.write_all(text.as_bytes()).map_err(|error| Fault::failed(format!("{}: {error}", path.display())))?;
+    say(&format!("wrote {}; try `ripcord run {} ` and edit it", path.display(), path.display()));
+    Ok(0)
+}
+
+/// Every step with its exact command; nothing is sent.
+pub fn dry_run(opened: crate::engine::fact::Opened) -> Result<u8, Fault> {
+    let run = crate::engine::Run::open(opened.started_at, opened);
+    for row in run.rows() {
+        let lane = if row.lane == crate::engine::state::Lane::Rollback { "R" } else { " " };
+        let risk = format!("{:?}", row.step.risk()).to_lowercase();
+        println!(
+            "{lane} {:indent$}{:<24} {risk:<11} {}",
+            "",
+            row.id.to_string(),
+            visible::line(row.step.title()),
+            indent = row.depth * 2
+        );
+        let lines = match run.intent_for(&row.id, None) {
+            Ok(intent) => intent.command,
+            Err(why) => format!("(not known yet: {why})"),
+        };
+        for line in lines.lines() {
+            println!("      {}", visible::line(line));
+        }
+    }
+    Ok(0)
+}

@@ -1,0 +1,211 @@
+//! The hands: one task per effect, one `match` that says who does it. Every task answers, also one that panics.
+
+use std::{
+    collections::HashMap,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures::FutureExt as _;
+use indexmap::IndexMap;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    http,
+    kube::act,
+    notify, probe, shell,
+    work::{Place, Work, failed},
+};
+use crate::{
+    engine::message::{Effect, Failure, Reading, Report, Started, Ticket},
+    runbook::model::{Action, Kubernetes},
+    session::{Performer, Receipt},
+};
+
+/// How long a native verb may take where nothing was said.
+const NATIVE: Duration = Duration::from_secs(300);
+
+#[derive(Clone)]
+pub struct World {
+    place: Arc<Place>,
+    tasks: TaskTracker,
+    flying: Arc<Mutex<HashMap<Ticket, CancellationToken>>>,
+}
+
+impl World {
+    pub fn new(place: Place) -> Self {
+        Self { place: Arc::new(place), tasks: TaskTracker::new(), flying: Arc::default() }
+    }
+
+    fn work(&self, ticket: &Ticket, under: &Receipt, timeout: Option<Duration>) -> Work {
+        let mut flying = self.flying.lock().unwrap_or_else(PoisonError::into_inner);
+        let cancel = flying.entry(ticket.clone()).or_default().clone();
+        // A token that was used belongs to an attempt that is over.
+        let cancel = if cancel.is_cancelled() {
+            flying.insert(ticket.clone(), CancellationToken::new());
+            flying[ticket].clone()
+        } else {
+            cancel
+        };
+        Work { ticket: ticket.clone(), under: under.clone(), cancel, timeout, place: self.place.clone() }
+    }
+
+    /// Does it in a task of its own; the report always comes.
+    fn spawn(&self, work: Work, doing: impl Future<Output = Report> + Send + 'static) {
+        self.tasks.spawn(async move {
+            let report = AssertUnwindSafe(doing).catch_unwind().await.unwrap_or_else(|_| Report::Unknown {
+                message: "the program failed while it did this (a bug); look at what it did before you try again"
+                    .into(),
+            });
+            work.tell(cleaned(&work, report)).await;
+        });
+    }
+}
+
+impl Performer for World {
+    fn start(&mut self, effect: Effect, under: &Receipt) {
+        match effect {
+            Effect::Perform { ticket, action, env, timeout } => {
+                let work = self.work(&ticket, under, timeout.map(|dur| dur.get()));
+                self.spawn(work.clone(), async move { act(&work, &action, &env).await });
+            }
+            Effect::Reattach { ticket, action, started } => {
+                let work = self.work(&ticket, under, None);
+                self.spawn(work.clone(), async move { reattach(&work, &action, started.as_ref()).await });
+            }
+            Effect::Probe { ticket, item, probe } => {
+                // A look has its own files: the item's name, never the step's own.
+                let name = item.as_deref().unwrap_or("verify");
+                let own = Ticket::new(format!("{}/{name}.look", ticket.step).as_str(), ticket.attempt);
+                let mut work = self.work(&ticket, under, None);
+                let told = work.clone();
+                work.ticket = unused(&work, own);
+                self.spawn(told, async move {
+                    let look = probe::look(&work, &probe, &IndexMap::new()).await;
+                    Report::Probed { item, look }
+                });
+            }
+            Effect::Measure { ticket, slot, metrics } => {
+                let work = self.work(&ticket, under, None);
+                self.tasks.spawn(async move {
+                    for metric in metrics {
+                        let reading = Reading::Unreachable { why: "metrics cannot be read in this build".into() };
+                        work.tell(Report::Sample { metric: metric.metric, slot, reading }).await;
+                    }
+                });
+            }
+            Effect::Capture { ticket, spec } => {
+                let work = self.work(&ticket, under, None);
+                self.spawn(
+                    work,
+                    async move { Report::Captured(Err(format!("{spec:?} cannot be read in this build"))) },
+                );
+            }
+            Effect::Cancel { ticket } => {
+                let flying = self.flying.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(token) = flying.get(&ticket) {
+                    token.cancel();
+                }
+            }
+            Effect::CloseForward { .. } => {}
+        }
+    }
+}
+
+/// A look may be taken again under the same attempt; its files get a number.
+fn unused(work: &Work, ticket: Ticket) -> Ticket {
+    let taken = |ticket: &Ticket| {
+        work.run_dir().join(super::output::FOLDER).join(format!("{}.status", super::output::stem(ticket))).exists()
+    };
+    let mut free = ticket.clone();
+    let mut number = 1;
+    while taken(&free) {
+        number += 1;
+        free = Ticket::new(format!("{}-{number}", ticket.step).as_str(), ticket.attempt);
+    }
+    free
+}
+
+/// The one match: who does what.
+pub(super) async fn act(work: &Work, action: &Action, env: &IndexMap<String, String>) -> Report {
+    match action {
+        Action::Run(run) => shell::perform(work, run, env).await,
+        Action::Http(request) => http::perform(work, request).await,
+        Action::Notify(message) => notify::perform(work, message).await,
+        Action::Kubernetes(verb) => kubernetes(work, verb).await,
+        other => failed(
+            "unsupported",
+            format!("`{}` cannot be done by this build yet; skip it, or do it by hand", other.name()),
+        ),
+    }
+}
+
+/// A native verb against the pinned cluster.
+pub(super) async fn kubernetes(work: &Work, verb: &Kubernetes) -> Report {
+    native(work, async |cx| act::perform(cx, verb).await).await
+}
+
+async fn native(work: &Work, doing: impl AsyncFnOnce(&act::ActContext<'_>) -> act::ActOutcome) -> Report {
+    let cluster = match work.cluster().await {
+        Ok(cluster) => cluster,
+        Err(error) => return failed("target", format!("the cluster cannot be reached: {error:#}; nothing was sent")),
+    };
+    let out = Mutex::new(work.output());
+    let say = |line: &str| out.lock().unwrap_or_else(PoisonError::into_inner).line(&crate::visible::line(line));
+    let begun = tokio::time::Instant::now();
+    let deadline = begun + work.timeout.unwrap_or(NATIVE);
+    let marks = act::Marks::new(work.place.run.clone(), &work.under);
+    let namespace = work.place.connect.namespace.clone().unwrap_or_else(|| cluster.namespace.clone());
+    #[expect(clippy::disallowed_methods, reason = "the moment is stamped on what is written")]
+    let now = jiff::Timestamp::now();
+    let cx = act::ActContext::new(
+        &cluster.client,
+        namespace,
+        marks,
+        work.ticket.clone(),
+        work.place.workdir.clone(),
+        &say,
+        work.cancel.clone(),
+        deadline,
+        now,
+    );
+    let mut outcome = doing(&cx).await;
+    let output = out.into_inner().unwrap_or_else(PoisonError::into_inner).finish();
+    if let Some(done) = outcome.done_mut() {
+        done.output = done.output.take().or(output);
+        done.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    }
+    outcome.report()
+}
+
+/// Another process began this: what became of it?
+async fn reattach(work: &Work, action: &Action, started: Option<&Started>) -> Report {
+    match action {
+        Action::Run(run) => shell::reattach(work, run, started.is_none()).await,
+        Action::Kubernetes(verb) => native(work, async |cx| act::reattach(cx, verb).await).await,
+        other => Report::Unknown {
+            message: format!(
+                "the console ended while this {} was under way; look at what it did, then say what came of it",
+                other.name()
+            ),
+        },
+    }
+}
+
+/// Nothing secret and nothing raw leaves an adapter.
+fn cleaned(work: &Work, report: Report) -> Report {
+    let clean = |text: &str| work.clean(text);
+    match report {
+        Report::Failed(Failure { reason, message, mut done }) => {
+            done.summary = clean(&done.summary);
+            Report::Failed(Failure { reason, message: clean(&message), done })
+        }
+        Report::Succeeded(mut done) => {
+            done.summary = clean(&done.summary);
+            Report::Succeeded(done)
+        }
+        Report::Unknown { message } => Report::Unknown { message: clean(&message) },
+        other => other,
+    }
+}

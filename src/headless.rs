@@ -1,1 +1,0 @@
-//! The frontend without a terminal: policies to commands, facts to lines.

@@ -1,0 +1,8 @@
+//! The frontend without a terminal: policies to commands, facts to lines. Knows no cluster and draws nothing.
+
+pub mod answers;
+mod policy;
+mod report;
+
+pub use policy::{Policy, Reply};
+pub use report::Reporter;

@@ -1,0 +1,85 @@
+//! The terminal, taken and given back: on quit, panic, signals and Ctrl-Z alike.
+
+use std::{
+    io::{self, Stdout, Write as _},
+    sync::OnceLock,
+    thread::ThreadId,
+};
+
+use crossterm::{
+    cursor,
+    event::{DisableBracketedPaste, EnableBracketedPaste},
+    execute,
+    terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
+};
+use ratatui::{Terminal, backend::CrosstermBackend};
+
+/// The thread that draws. Only its panic may end the screen.
+static DRAWS: OnceLock<ThreadId> = OnceLock::new();
+
+pub struct Screen {
+    pub terminal: Terminal<CrosstermBackend<Stdout>>,
+    taken: bool,
+}
+
+impl Screen {
+    /// Raw mode, the alternate screen, bracketed paste; and a hook that gives all of it back.
+    pub fn take() -> io::Result<Self> {
+        if DRAWS.set(std::thread::current().id()).is_ok() {
+            let before = std::panic::take_hook();
+            std::panic::set_hook(Box::new(move |info| {
+                if DRAWS.get() == Some(&std::thread::current().id()) {
+                    give_back();
+                    before(info);
+                } else {
+                    tracing::error!("{info}"); // a background task: the screen stays up
+                }
+            }));
+        }
+        enter()?;
+        let mut terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
+        terminal.clear()?;
+        Ok(Self { terminal, taken: true })
+    }
+
+    /// To the shell, or to an interactive step.
+    pub fn leave(&mut self) {
+        if std::mem::take(&mut self.taken) {
+            give_back();
+        }
+    }
+
+    /// Back again, with everything drawn anew.
+    pub fn back(&mut self) -> io::Result<()> {
+        if !std::mem::replace(&mut self.taken, true) {
+            enter()?;
+            self.terminal.clear()?;
+        }
+        Ok(())
+    }
+
+    /// OSC 52: the terminal's own clipboard.
+    pub fn copy(&mut self, text: &str) -> io::Result<()> {
+        use base64::Engine as _;
+        let text = base64::engine::general_purpose::STANDARD.encode(text);
+        let mut out = io::stdout();
+        write!(out, "\x1b]52;c;{text}\x07")?;
+        out.flush()
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+fn enter() -> io::Result<()> {
+    enable_raw_mode()?;
+    execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)
+}
+
+fn give_back() {
+    let _ = execute!(io::stdout(), DisableBracketedPaste, LeaveAlternateScreen, cursor::Show);
+    let _ = disable_raw_mode();
+}

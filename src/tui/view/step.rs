@@ -1,0 +1,217 @@
+//! The step looked at: what it is for, what exactly it does, how it stands, what comes next.
+
+use ratatui::{Frame, layout::Rect, text::Line, widgets::Paragraph};
+
+use super::Scene;
+use crate::{
+    engine::{
+        Ask,
+        fact::{Intent, StepResult, Tick},
+        state::{Phase, StepState},
+    },
+    runbook::{model::Action, value::StepId},
+    tui::{state::Pane, text::wrap, theme::Tone, update::looked_at},
+    visible,
+};
+
+pub fn draw(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
+    let id = looked_at(scene.ui, scene.run);
+    let title = id.as_ref().map_or(" 2 Step ".to_owned(), |id| format!(" 2 Step {id} "));
+    let block = scene.theme.block(visible::line(&title).into_owned(), String::new(), scene.ui.focus == Pane::Step);
+    let inner = block.inner(area);
+    let columns = usize::from(inner.width).saturating_sub(2);
+    let mut text = Lines { columns, out: Vec::new(), scene };
+    if let Some(id) = id {
+        text.step(&id);
+    }
+    let down = u16::try_from(scene.ui.step_down).unwrap_or(u16::MAX);
+    frame.render_widget(Paragraph::new(text.out).block(block).scroll((down, 0)), area);
+}
+
+struct Lines<'a, 'b> {
+    columns: usize,
+    out: Vec<Line<'a>>,
+    scene: &'b Scene<'b>,
+}
+
+impl Lines<'_, '_> {
+    fn text(&mut self, tone: Tone, text: &str) {
+        let style = self.scene.theme.tone(tone);
+        for line in wrap(&visible::text(text), self.columns) {
+            self.out.push(Line::styled(format!(" {line}"), style));
+        }
+    }
+
+    fn gap(&mut self) {
+        if !self.out.is_empty() {
+            self.out.push(Line::default());
+        }
+    }
+
+    fn step(&mut self, id: &StepId) {
+        let run = self.scene.run;
+        let Some(step) = run.step(id) else { return };
+        self.text(Tone::Plain, &run.text_for(id, step.title()));
+        let is_current = run.current() == Some(id);
+        if is_current || (run.current().is_none() && !run.is_closed()) {
+            self.next();
+        }
+        if let Some(doc) = &step.common.doc {
+            self.gap();
+            self.text(Tone::Plain, &run.text_for(id, doc));
+        }
+        let state = run.state(id);
+        let intent = state
+            .and_then(|state| state.intent.as_deref())
+            .filter(|_| !matches!(run.phase(), Phase::Entered if is_current))
+            .cloned();
+        match intent.map_or_else(|| run.intent_for(id, None), Ok) {
+            Ok(intent) => self.command(&intent),
+            Err(why) => {
+                self.gap();
+                self.text(Tone::Dim, &format!("not known yet: {why}"));
+            }
+        }
+        if let Some(state) = state {
+            self.standing(id, state);
+        }
+    }
+
+    /// What the operator can do now; the line a tired person looks for.
+    fn next(&mut self) {
+        let run = self.scene.run;
+        let words = match run.asks(None).first() {
+            Some(Ask::Start) => "next  press r to begin".to_owned(),
+            Some(Ask::Confirm { typed: Some(word), .. }) => {
+                format!("next  r shows the preview; it asks for {word} typed")
+            }
+            Some(Ask::Confirm { .. }) => "next  r shows the preview, then one key".into(),
+            Some(Ask::Select { reason, .. }) => format!("next  select a pod: {reason}"),
+            Some(Ask::Checklist { .. }) => "next  m ticks the items".into(),
+            Some(Ask::Manual { .. }) => "next  do it, then m".into(),
+            Some(Ask::Approval { step }) => {
+                format!("next  somebody else: ripcord approve {} {step}; or Enter", run.opened().run)
+            }
+            Some(Ask::Decision { .. } | Ask::Input { .. }) => "next  Enter answers".into(),
+            Some(Ask::Failure { reason, .. }) => {
+                format!("next  it failed ({reason}): Enter for RETRY / SKIP / ROLLBACK / ABORT")
+            }
+            Some(Ask::Unknown { .. }) => "next  UNKNOWN, verify before retry: Enter says what became of it".into(),
+            Some(Ask::Guard { detail, .. }) => format!("next  a guard offers the way back: {detail}"),
+            Some(Ask::Calendar { reason }) => {
+                format!("next  the calendar is closed ({reason}): Enter to break the glass")
+            }
+            None => match run.phase() {
+                Phase::Busy(_) => "it runs; z stops it and leads back".into(),
+                Phase::Verifying { .. } => "done; its check is looking".into(),
+                Phase::Cancelling { .. } => "it was told to stop".into(),
+                Phase::Capturing => "reading the baseline".into(),
+                Phase::RetryAt(_) => "it will be tried again by itself".into(),
+                _ => return,
+            },
+        };
+        self.text(Tone::Busy, &words);
+    }
+
+    fn command(&mut self, intent: &Intent) {
+        match &intent.action {
+            Action::Checklist(list) => {
+                self.gap();
+                let ticks = self.scene.run.state(&intent.step).map(|state| state.ticks.clone()).unwrap_or_default();
+                for item in &list.items {
+                    let (word, tone) = tick_word(ticks.get(&item.id).map(|item| item.tick), item.probe.is_some());
+                    self.text(tone, &format!("{word:<9} {}", item.text));
+                    if let Some(detail) =
+                        ticks.get(&item.id).map(|item| item.detail.as_str()).filter(|detail| !detail.is_empty())
+                    {
+                        self.text(Tone::Dim, &format!("          {detail}"));
+                    }
+                }
+            }
+            Action::Decision(decision) => {
+                self.gap();
+                self.text(Tone::Plain, &decision.prompt);
+                for option in &decision.options {
+                    self.text(Tone::Plain, &format!("- {}", option.title()));
+                }
+            }
+            Action::Analysis(_) => self.gate(&intent.step),
+            _ => {
+                self.gap();
+                let mut lines = intent.command.lines();
+                self.text(Tone::Plain, &format!("$ {}", lines.next().unwrap_or_default()));
+                for line in lines {
+                    self.text(Tone::Plain, &format!("  {line}"));
+                }
+            }
+        }
+    }
+
+    fn gate(&mut self, id: &StepId) {
+        let run = self.scene.run;
+        let (Some(Ok(plan)), Some(gate)) = (run.gate_plan(id), run.state(id).and_then(|state| state.gate.as_ref()))
+        else {
+            return;
+        };
+        let progress = plan.progress(gate);
+        self.gap();
+        self.text(
+            Tone::Plain,
+            &format!("{} of {} readings; if it ended now: {}", progress.read, progress.count, progress.would_be.word()),
+        );
+        for rule in progress.rules {
+            let last = rule.last.as_ref().map_or_else(
+                || "not read yet".to_owned(),
+                |sample| {
+                    let value = serde_json::to_value(&sample.reading).unwrap_or_default();
+                    format!("{:?} {}", sample.verdict, crate::audit::show::reading(&value)).to_lowercase()
+                },
+            );
+            let samples = rule.samples.map_or_else(String::new, |(have, need)| format!("  {have} / {need} samples"));
+            self.text(Tone::Plain, &format!("{:<16} {last}{samples}", rule.title));
+        }
+    }
+
+    fn standing(&mut self, _id: &StepId, state: &StepState) {
+        let tone = match state.outcome {
+            Some(StepResult::Succeeded) => Tone::Good,
+            Some(StepResult::Skipped) | None => Tone::Dim,
+            Some(_) => Tone::Bad,
+        };
+        let mut words = Vec::new();
+        if let Some(outcome) = state.outcome {
+            let reason = state.reason.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"));
+            words.push(format!("{}{reason}", outcome.word()));
+        }
+        if let Some(done) = &state.done
+            && !done.summary.is_empty()
+        {
+            words.push(done.summary.clone());
+        }
+        if !state.message.is_empty() {
+            words.push(state.message.clone());
+        }
+        if !words.is_empty() {
+            self.gap();
+            self.text(tone, &words.join(": "));
+        }
+        for (name, value) in &state.outputs {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            self.text(Tone::Dim, &format!("{name} = {value}"));
+        }
+        for (by, note) in &state.approvals {
+            self.text(Tone::Dim, &format!("approved by {} {}", by.name, note.clone().unwrap_or_default()));
+        }
+    }
+}
+
+pub fn tick_word(tick: Option<Tick>, looks: bool) -> (&'static str, Tone) {
+    match (tick, looks) {
+        (Some(Tick::Auto), _) => ("auto", Tone::Good),
+        (Some(Tick::Operator), _) => ("operator", Tone::Good),
+        (Some(Tick::Overridden), _) => ("overrid.", Tone::Warn),
+        (Some(Tick::NotMet), _) => ("NOT MET", Tone::Bad),
+        (Some(Tick::Open) | None, false) => ("[ ]", Tone::Plain),
+        (Some(Tick::Open) | None, true) => ("looking", Tone::Busy),
+    }
+}

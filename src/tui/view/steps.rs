@@ -1,0 +1,151 @@
+//! The step list: number, state as a word, title, what is special about it.
+
+use ratatui::{
+    Frame,
+    layout::Rect,
+    text::{Line, Span},
+    widgets::Paragraph,
+};
+
+use super::Scene;
+use crate::{
+    engine::{
+        fact::StepResult,
+        state::{Lane, Phase, Row, StepStatus},
+    },
+    runbook::model::Risk,
+    tui::{
+        state::Pane,
+        text::{fit, pad, spread, width},
+        theme::{Tone, word},
+        update::looked_at,
+    },
+    visible,
+};
+
+pub fn draw(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
+    let rows = scene.run.rows();
+    let book = scene.run.book();
+    let over = rows
+        .iter()
+        .filter(|row| row.lane == Lane::Forward && row.state.is_some_and(|state| state.status == StepStatus::Done))
+        .count();
+    let forward = rows.iter().filter(|row| row.lane == Lane::Forward).count();
+    let version = book.metadata.version.clone().unwrap_or_default();
+    let title = format!(" 1 Runbook  {} {version} ", book.metadata.name);
+    let block = scene.theme.block(
+        visible::line(&title).into_owned(),
+        format!(" {over}/{forward} "),
+        scene.ui.focus == Pane::Runbook,
+    );
+    let inner = block.inner(area);
+    let columns = usize::from(inner.width);
+    let looked = looked_at(scene.ui, scene.run);
+    let at = rows.iter().position(|row| Some(&row.id) == looked.as_ref()).unwrap_or(0);
+    let height = usize::from(inner.height).saturating_sub(1).max(1);
+    let from = at.saturating_sub(height / 2).min(rows.len().saturating_sub(height));
+    let mut number = 0;
+    let mut lines = Vec::new();
+    for row in &rows {
+        let label = match row.lane {
+            Lane::Rollback => "R".to_owned(),
+            Lane::Forward if row.depth > 0 => ".".to_owned(),
+            Lane::Forward => {
+                number += 1;
+                number.to_string()
+            }
+        };
+        lines.push(line(scene, row, &label, Some(&row.id) == looked.as_ref() && scene.ui.selected.is_some(), columns));
+    }
+    let mut shown: Vec<Line<'_>> = lines.into_iter().skip(from).take(height).collect();
+    while shown.len() < height {
+        shown.push(Line::default());
+    }
+    shown.push(Line::styled(fit(&summary(scene, &rows), columns), scene.theme.tone(Tone::Dim)));
+    frame.render_widget(Paragraph::new(shown).block(block), area);
+}
+
+fn line<'a>(scene: &Scene<'_>, row: &Row<'_>, label: &str, selected: bool, columns: usize) -> Line<'a> {
+    let asks = row.current && !scene.run.asks(None).is_empty();
+    let (state_word, tone) = if row.current { current_word(scene, row, asks) } else { word(row.state, asks) };
+    let title = scene.run.text_for(&row.id, row.step.title());
+    let indent = "  ".repeat(row.depth);
+    let pointer = if row.current { ">" } else { " " };
+    let right = right_side(scene, row);
+    let head = format!(" {pointer} {label:>2} ");
+    let word_text = pad(state_word, 8);
+    let room = columns.saturating_sub(width(&head) + width(&word_text));
+    let body = spread(&format!("{indent}{}", visible::line(&title)), &right, room);
+    let style = if selected { scene.theme.selected() } else { ratatui::style::Style::new() };
+    Line::from(vec![Span::raw(head), Span::styled(word_text, scene.theme.tone(tone)), Span::raw(body)]).style(style)
+}
+
+fn current_word(scene: &Scene<'_>, row: &Row<'_>, asks: bool) -> (&'static str, Tone) {
+    match scene.run.phase() {
+        Phase::Verifying { .. } => ("CHECK", Tone::Busy),
+        Phase::Cancelling { .. } => ("STOPPING", Tone::Warn),
+        Phase::RetryAt(_) => ("again", Tone::Warn),
+        Phase::CalendarClosed(_) => ("CLOSED", Tone::Bad),
+        _ => word(row.state, asks),
+    }
+}
+
+/// When it ended, how long still, or that it is dangerous.
+fn right_side(scene: &Scene<'_>, row: &Row<'_>) -> String {
+    let Some(state) = row.state else { return danger(row) };
+    let left = |until: jiff::Timestamp| {
+        let secs = until.duration_since(scene.ui.now).as_secs().max(0);
+        format!("{}:{:02} left ", secs / 60, secs % 60)
+    };
+    if row.current {
+        if let Some(end) = scene.run.wait_end(&row.id) {
+            return left(end);
+        }
+        match scene.run.phase() {
+            Phase::RetryAt(at) => return left(*at),
+            Phase::Busy(_) if state.approval_until.is_some() => {
+                return state.approval_until.map(left).unwrap_or_default();
+            }
+            _ => {}
+        }
+        if let (Some(Ok(plan)), Some(gate)) = (scene.run.gate_plan(&row.id), &state.gate) {
+            return left(plan.last_slot(gate));
+        }
+        if state.status == StepStatus::Running
+            && let Some(since) = state.entered_at
+        {
+            return format!("{}s ", scene.ui.now.duration_since(since).as_secs().max(0));
+        }
+    }
+    match (state.outcome, state.ended_at) {
+        (Some(StepResult::Skipped), _) if state.message.starts_with("when: ") => "when ".into(),
+        (Some(_), Some(at)) => at.strftime("%H:%M ").to_string(),
+        _ => danger(row),
+    }
+}
+
+fn danger(row: &Row<'_>) -> String {
+    match row.step.risk() {
+        Risk::Destructive => "DANGEROUS ".into(),
+        Risk::Read | Risk::Write => String::new(),
+    }
+}
+
+fn summary(scene: &Scene<'_>, rows: &[Row<'_>]) -> String {
+    let count = |wanted: &dyn Fn(&Row<'_>) -> bool| rows.iter().filter(|row| wanted(row)).count();
+    let done = count(&|row| row.state.is_some_and(|state| state.outcome == Some(StepResult::Succeeded)));
+    let skipped = count(&|row| row.state.is_some_and(|state| state.outcome == Some(StepResult::Skipped)));
+    let failed = count(&|row| {
+        row.state.is_some_and(|state| matches!(state.outcome, Some(StepResult::Failed | StepResult::Error)))
+    });
+    let back = match scene.run.baseline() {
+        Some(baseline) => format!(
+            "   back to: revision {} {} {}",
+            baseline.revision,
+            baseline.images.first().map_or("", String::as_str),
+            baseline.age
+        ),
+        None => String::new(),
+    };
+    format!("     {done} ok  {failed} failed  {skipped} skipped{back}")
+}
