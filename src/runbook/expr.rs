@@ -190,6 +190,15 @@ pub fn names(expression: &str, ids: &[&str]) -> Result<BTreeSet<String>, ExprErr
     })
 }
 
+/// True if there is such a `filter` or `test`; the engine itself only says so when it meets one.
+pub fn is_known(kind: &str, name: &str) -> bool {
+    let expression = if kind == "filter" { format!("1 | {name}") } else { format!("1 is {name}") };
+    let outcome = ENV.with(|env| env.compile_expression(&expression).and_then(|compiled| compiled.eval(())));
+    !outcome.is_err_and(|error| {
+        matches!(error.kind(), minijinja::ErrorKind::UnknownFilter | minijinja::ErrorKind::UnknownTest)
+    })
+}
+
 fn words(error: &minijinja::Error) -> String {
     match (error.kind(), error.detail()) {
         (minijinja::ErrorKind::UndefinedError, _) => "uses a value that is not there".into(),

@@ -9,8 +9,9 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use super::{
-    check,
+    check::{self, Outer},
     doc::{RollbackDoc, RunbookDoc},
+    mend::mend,
     model::*,
     problem::{Problem, Problems, Severity},
     shape, tree,
@@ -34,7 +35,7 @@ pub struct Loaded {
 /// Reads and checks a runbook and all it includes.
 pub fn load(path: &Path) -> Result<Loaded, Vec<Problem>> {
     let mut loader = Loader::default();
-    let book = loader.file(path, &mut Vec::new());
+    let book = loader.file(path, &mut Vec::new(), None);
     loader.finish(book)
 }
 
@@ -43,7 +44,7 @@ pub fn load_str(name: &str, text: &str) -> Result<Loaded, Vec<Problem>> {
     let mut loader = Loader::default();
     let path = PathBuf::from(name);
     loader.files.push((path.clone(), text.as_bytes().to_vec()));
-    let book = loader.text(&path, text, &mut vec![path.clone()]);
+    let book = loader.text(&path, text, &mut vec![path.clone()], None);
     loader.finish(book)
 }
 
@@ -69,12 +70,12 @@ impl Loader {
         }
     }
 
-    fn file(&mut self, path: &Path, open: &mut Vec<PathBuf>) -> Option<Runbook> {
+    fn file(&mut self, path: &Path, open: &mut Vec<PathBuf>, outer: Option<&Outer>) -> Option<Runbook> {
         match read(path) {
             Ok(text) => {
                 self.files.push((path.to_owned(), text.as_bytes().to_vec()));
                 open.push(canonical(path));
-                let book = self.text(path, &text, open);
+                let book = self.text(path, &text, open, outer);
                 open.pop();
                 book
             }
@@ -85,12 +86,21 @@ impl Loader {
         }
     }
 
-    fn text(&mut self, path: &Path, text: &str, open: &mut Vec<PathBuf>) -> Option<Runbook> {
+    fn text(
+        &mut self,
+        path: &Path,
+        text: &str,
+        open: &mut Vec<PathBuf>,
+        outer: Option<&Outer>,
+    ) -> Option<Runbook> {
         let mut problems = Problems::new(path, text);
         let tree = match tree::read(text) {
             Ok(tree) => tree,
             Err(syntax) => {
-                problems.error(syntax.place, syntax.message);
+                let problem = problems.error(syntax.place, syntax.message);
+                if let Some(hint) = syntax_hint(&problem.source) {
+                    problem.hint(hint);
+                }
                 self.problems.extend(problems.sorted());
                 return None;
             }
@@ -98,16 +108,14 @@ impl Loader {
         let value = shape::check(&tree, &mut problems);
         check::steps_have_one_action(&tree, &mut problems);
         let mut book = None;
-        if !problems.has_errors() {
-            match serde_json::from_value::<RunbookDoc>(value) {
-                Ok(doc) => book = self.model(doc, &tree, path, open, &mut problems),
-                Err(error) => {
-                    problems.error(tree.place, format!("{error}"));
-                }
+        if let Some((doc, whole)) = mend(value) {
+            if !whole && !problems.has_errors() {
+                problems.error(tree.place, "this cannot be read as a runbook").hint("compare it with `ripcord schema`");
             }
-        }
-        if let Some(book) = &book {
-            check::all(book, &tree, open.len() > 1, &mut problems);
+            book = self.model(doc, &tree, path, open, outer, &mut problems);
+            if let Some(book) = &book {
+                check::all(book, &tree, outer, whole, &mut problems);
+            }
         }
         self.problems.extend(problems.sorted());
         book
@@ -119,6 +127,7 @@ impl Loader {
         tree: &Node,
         path: &Path,
         open: &mut Vec<PathBuf>,
+        outer: Option<&Outer>,
         problems: &mut Problems<'_>,
     ) -> Option<Runbook> {
         let steps: Option<Vec<Step>> = doc.steps.into_iter().map(super::doc::StepDoc::into_step).collect();
@@ -149,7 +158,7 @@ impl Loader {
             steps: steps?,
             rollback,
         };
-        self.include(&mut book, tree, path, open, problems);
+        self.include(&mut book, tree, path, open, outer, problems);
         Some(book)
     }
 
@@ -160,11 +169,23 @@ impl Loader {
         tree: &Node,
         path: &Path,
         open: &mut Vec<PathBuf>,
+        outer: Option<&Outer>,
         problems: &mut Problems<'_>,
     ) {
+        let top = Outer {
+            target: book.target.clone(),
+            baseline: book.baseline.clone(),
+            has_way_back: !book.rollback.is_empty(),
+            in_lane: false,
+        };
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         let lanes = [("steps", &mut book.steps), ("rollback", &mut book.rollback)];
         for (key, steps) in lanes {
+            // Of several that lie in each other, the outermost one's target, baseline and way back hold.
+            let outer = match outer {
+                Some(outer) => outer.clone(),
+                None => Outer { in_lane: key == "rollback", ..top.clone() },
+            };
             for (index, step) in steps.iter_mut().enumerate() {
                 let Action::Runbook(nested) = &mut step.action else { continue };
                 let lane = tree.get(key).unwrap_or(tree);
@@ -179,7 +200,7 @@ impl Loader {
                     problems.error(place, format!("runbooks lie more than {MAX_DEPTH} deep in each other here"));
                 } else {
                     let before = self.problems.len();
-                    nested.book = self.file(&file, open).map(Box::new);
+                    nested.book = self.file(&file, open, Some(&outer)).map(Box::new);
                     if nested.book.is_none() && self.problems.len() == before + 1 && self.problems[before].line == 0 {
                         // The file itself could not be read: that is this line's problem.
                         let gone = self.problems.remove(before);
@@ -188,6 +209,17 @@ impl Loader {
                 }
             }
         }
+    }
+}
+
+/// What most often lies behind a line that is no YAML.
+fn syntax_hint(line: &str) -> Option<&'static str> {
+    if line.trim_start_matches(' ').starts_with('\t') {
+        Some("indent with spaces: YAML takes no tabs")
+    } else if line.contains("${{") {
+        Some("inside `{…}` or `[…]` a template needs quotes: \"${{ … }}\"")
+    } else {
+        None
     }
 }
 

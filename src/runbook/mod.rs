@@ -6,6 +6,7 @@ pub mod data;
 mod doc;
 pub mod expr;
 mod load;
+mod mend;
 pub mod model;
 pub mod params;
 pub mod problem;

@@ -1,6 +1,8 @@
 //! Holds a tree against the schema: unknown and repeated keys, missing ones, wrong types, words that are
 //! none of those allowed; every one of them, each at its place. Answers the data the types can read.
 
+use std::collections::{HashMap, HashSet};
+
 use regex::Regex;
 use serde_json::{Map, Value};
 
@@ -101,6 +103,10 @@ fn text_value(node: &Node, schema: &Value, text: &str, name: &str, out: &mut Vec
         if let Err(error) = text.parse::<super::value::Dur>() {
             find(out, node.place, format!("{}{error}", of(name)), None);
         }
+    } else if schema.get("format").and_then(Value::as_str) == Some("date") {
+        if text.parse::<jiff::civil::Date>().is_err() {
+            find(out, node.place, format!("{}«{text}» is not a day", of(name)), Some("write it as 2026-01-31".into()));
+        }
     } else if let Some(pattern) = schema.get("pattern").and_then(Value::as_str).filter(|pattern| !fits(pattern)) {
         let about = schema.get("description").and_then(Value::as_str).filter(|text| text.len() < 120);
         let hint = about.map_or_else(|| format!("it must match {pattern}"), str::to_owned);
@@ -147,13 +153,14 @@ fn walk_map(node: &Node, schema: &Value, out: &mut Vec<Finding>) -> Value {
     let Kind::Map(entries) = &node.kind else { return Value::Null };
     let known = properties(schema);
     let others = schema.get("additionalProperties").filter(|others| !matches!(others, Value::Bool(_)));
-    let mut map = Map::new();
-    for (index, (key, value)) in entries.iter().enumerate() {
-        if let Some((first, _)) = entries[..index].iter().find(|(other, _)| other.name == key.name) {
+    let (mut map, mut seen) = (Map::new(), HashMap::new());
+    for (key, value) in entries {
+        if let Some(first) = seen.get(key.name.as_str()) {
             let message = format!("key `{}` is there twice", key.name);
-            find(out, key.place, message, Some(format!("the first is at line {}; keep one", first.place.line)));
+            find(out, key.place, message, Some(format!("the first is at line {first}; keep one")));
             continue;
         }
+        seen.insert(key.name.as_str(), key.place.line);
         let schema = known.and_then(|known| known.get(&key.name)).or(others);
         match (schema, known) {
             (Some(schema), _) => {
@@ -279,8 +286,9 @@ fn walk_named(node: &Node, variants: &[&Value], name: &str, out: &mut Vec<Findin
 fn repeated(node: &Node, out: &mut Vec<Finding>) {
     match &node.kind {
         Kind::Map(entries) => {
-            for (index, (key, value)) in entries.iter().enumerate() {
-                if entries[..index].iter().any(|(other, _)| other.name == key.name) {
+            let mut seen = HashSet::new();
+            for (key, value) in entries {
+                if !seen.insert(key.name.as_str()) {
                     find(out, key.place, format!("key `{}` is there twice", key.name), None);
                 }
                 repeated(value, out);

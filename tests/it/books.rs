@@ -199,6 +199,127 @@ fn the_shipped_schema_is_the_one_of_the_types() {
     assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), now, "UPDATE=1 writes it again");
 }
 
+/// Found when the checks were held against the documents rule by rule.
+#[test]
+fn rules_that_are_easily_missed_are_said_too() {
+    let helm = "baseline: {helmRelease: ml}\n";
+    let cases: &[(&str, &[&str])] = &[
+        ("secrets: {k: {fromEnv: K}}\nsteps:\n- {id: a, env: {X: '${{ secrets }}'}, run: x}\n", &["may not stand here"]),
+        (
+            "secrets: {k: {fromEnv: K}}\nsteps:\n- {id: a, env: {X: '${{ secrets.k | upper }}'}, run: x}\n",
+            &["may not stand here"],
+        ),
+        ("params: {a: {}}\nsteps:\n- {id: a, title: \"${{ params['b'] }}\", run: x}\n", &["`params.b` is not defined"]),
+        ("params: {a-b: {}}\nsteps:\n- {id: a, title: '${{ params.a-b }}', run: x}\n", &["params[\"a-b\"]"]),
+        ("steps:\n- {id: a, when: '1 | nosuch', run: x}\n", &["there is no filter `nosuch`"]),
+        ("steps:\n- {id: a, when: '1 is nosuch', run: x}\n", &["there is no test `nosuch`"]),
+        ("params: {a: {}}\nsteps:\n- {id: a, when: '${{ params.a }}', run: x}\n", &["without `${{ }}`"]),
+        (
+            "params: {most: {type: int}}\nsteps:\n- {id: a, run: x, outputs: [n]}\n- {id: b, when: 'params.most < steps.a.outputs.n', run: x}\n",
+            &["| int"],
+        ),
+        (
+            "steps:\n- {id: d, decision: {prompt: p, options: [{id: on, goto: b}]}}\n- {id: b, when: \"steps.d.choice == 'of'\", run: x}\n",
+            &["never «of»", "did you mean `on`"],
+        ),
+        (
+            "steps:\n- {id: b, branch: {choices: [{when: 'true', goto: x}, {when: 'false', goto: y}], default: z}}\n- {id: x, run: x, next: z}\n- {id: y, run: x}\n- {id: z, run: x}\n",
+            &["`y` of a branch runs on into its sibling `z`"],
+        ),
+        (
+            "metrics: {m: {query: up, successCondition: result < baseline}}\nprometheus: {url: x}\nsteps:\n- {id: a, run: x}\n",
+            &["no `baselineQuery`"],
+        ),
+        (
+            "steps:\n- {id: a, checklist: {items: [{text: x, probe: {query: up, successCondition: reslt > 1}}]}}\n",
+            &["did you mean `result`"],
+        ),
+        (
+            "steps:\n- {id: a, run: x, verify: {query: 'sum(up', successCondition: result > 1}}\n",
+            &["does not parse"],
+        ),
+        (
+            &format!("{helm}steps:\n- {{id: a, kubernetes: {{rolloutUndo: {{kind: Deployment, name: x, toRevision: '${{{{ baseline.revision }}}}'}}}}}}\n"),
+            &["not of the Deployment `x`"],
+        ),
+        (
+            &format!("{helm}steps:\n- {{id: a, helm: {{rollback: {{release: other, revision: '${{{{ baseline.revision }}}}'}}}}}}\n"),
+            &["not of the release `other`"],
+        ),
+        (&format!("{helm}steps:\n- {{id: a, helm: {{rollback: {{release: ml, revision: 0}}}}}}\n"), &["current − 1"]),
+        (&format!("{helm}steps:\n- {{id: back-to-baseline, run: x}}\n"), &["made for the way back"]),
+        ("metadata: {name: t, reviewed: 2025-02-30}\napiVersion: ripcord/v1\nkind: Runbook\nsteps: [{id: a, run: x}]\n", &["is not a day"]),
+        ("steps:\n- {id: a, http: {url: localhost/health}}\n", &["not a web address"]),
+        ("steps:\n- {id: a, http: {url: 'http://x', expect: {json: {status: ok}}}}\n", &["JSON pointer", "/status"]),
+        ("params: {t: {min: 3}}\nsteps:\n- {id: a, run: x}\n", &["needs a number"]),
+        ("params: {t: {type: int, enum: [1, two]}}\nsteps:\n- {id: a, run: x}\n", &["breaks the rule beside it"]),
+        ("steps:\n- {id: a, kubernetes: {get: {kind: Pod, name: x, selector: a=b}}}\n", &["exclude each other"]),
+        ("steps:\n- {id: a, undo: {none: ''}, run: x}\n", &["needs a reason"]),
+        ("steps:\n- {id: a, approval: {prompt: p, minApprovals: 2, approvers: [lead]}}\n", &["only 1 people"]),
+        ("steps:\n- {id: a, portForward: {service: monitoring/grafana}}\n", &["missing key `port`"]),
+        ("steps:\n- {id: a, tittle: x, when: params.nope, run: x}\n", &["did you mean `title`", "`params.nope` is not defined"]),
+        ("steps:\n- {id: a, wait: 5x}\n- {id: b, next: nope, run: x}\n", &["not a duration", "no step `nope`"]),
+        ("parms: {}\nsteps:\n- {id: a, onFailure: rollback, run: x}\n", &["did you mean `params`", "no way back"]),
+        ("steps:\n- {id: a, title: ok, env: {A: ${{ params.x }}}, run: x}\n", &["needs quotes"]),
+    ];
+    for (steps, says) in cases {
+        let text: String = problems(steps).iter().map(Problem::render).collect();
+        for word in *says {
+            assert!(text.contains(word), "missing «{word}» in\n{text}\nfor\n{steps}");
+        }
+    }
+}
+
+#[test]
+fn what_is_right_is_not_told_wrong() {
+    for steps in [
+        "baseline: {helmRelease: ml}\nsteps:\n- {id: h, helm: {status: {release: ml}}}\n- {id: b, when: \"steps.h.outputs.status == 'deployed'\", run: x}\n",
+        "steps:\n- {id: a, run: x, outputs: [count]}\n- {id: b, when: '3 < steps.a.outputs.count | int', run: x}\n",
+        "steps:\n- {id: a, run: x}\n- {id: b, when: \"steps.a.outcome in ['failed', 'skipped'] or 'steps.nope' == 'x'\", run: x}\n",
+        "params: {w: {default: 5m}}\nprometheus: {url: x}\nmetrics: {m: {query: 'sum(rate(x[${{ params.w }}]))', successCondition: result < 1}}\nsteps:\n- {id: a, run: x}\n",
+    ] {
+        let text: String = problems(steps).iter().map(Problem::render).collect();
+        assert_eq!(text, "", "{steps}");
+    }
+}
+
+/// A folder of runbooks that include each other.
+fn with_child(parent: &str, child: &str) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let head = "apiVersion: ripcord/v1\nkind: Runbook\nmetadata: {name: t}\n";
+    std::fs::write(dir.path().join("child.yaml"), format!("{head}{child}")).unwrap();
+    let path = dir.path().join("parent.yaml");
+    std::fs::write(&path, format!("{head}{parent}")).unwrap();
+    let problems = match runbook::load(&path) {
+        Ok(loaded) => loaded.warnings,
+        Err(problems) => problems,
+    };
+    problems.iter().map(Problem::render).collect()
+}
+
+#[test]
+fn a_nested_runbook_is_held_against_the_one_that_holds_it() {
+    let call = "steps:\n- {id: a, runbook: {ref: ./child.yaml, with: {tga: x, n: many}}}\n";
+    let text = with_child(call, "params: {tag: {required: true}, n: {type: int}}\nsteps:\n- {id: a, run: x}\n");
+    for says in ["no param `tga`", "did you mean `tag`", "needs the param `tag`", "whole number"] {
+        assert!(text.contains(says), "missing «{says}» in {text}");
+    }
+    let call = "target: {namespace: one}\nsteps:\n- {id: a, runbook: {ref: ./child.yaml}}\n";
+    assert!(with_child(call, "target: {namespace: two}\nsteps:\n- {id: a, run: x}\n").contains("another target"));
+    assert_eq!(with_child(call, "target: {namespace: one}\nsteps:\n- {id: a, run: x}\n"), "");
+    let uses = "steps:\n- {id: a, title: '${{ baseline.revision }}', run: x}\n";
+    assert!(with_child(call, uses).contains("in the runbook that holds this one"));
+    let holds = "baseline: {helmRelease: ml}\nsteps:\n- {id: a, runbook: {ref: ./child.yaml}}\n";
+    assert_eq!(with_child(holds, uses), "");
+    let leads_back = "steps:\n- {id: a, onFailure: rollback, run: x}\n";
+    assert_eq!(with_child(holds, leads_back), "", "the way back is the run's");
+    assert!(with_child(call, leads_back).contains("no way back"));
+    let lane = "steps:\n- {id: b, run: x}\nrollback: {runbook: ./child.yaml}\n";
+    assert!(with_child(lane, leads_back).contains("way back already"));
+    let undo = "steps:\n- {id: b, undo: a, run: x}\nrollback: {runbook: ./child.yaml}\n";
+    assert_eq!(with_child(undo, "steps:\n- {id: a, run: x}\n"), "");
+}
+
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]
 

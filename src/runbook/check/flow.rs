@@ -7,8 +7,9 @@ use super::{
         model::{Action, Goto, OnFailure, Runbook, Step, Undo},
         problem::{Problems, nearest},
         tree::Place,
+        value::StepId,
     },
-    At,
+    At, Outer,
 };
 
 const RESERVED: [&str; 3] = ["rollback", "end", "none"];
@@ -19,14 +20,24 @@ struct Edge {
     place: Place,
 }
 
-pub(super) fn check(book: &Runbook, steps: &[At<'_>], problems: &mut Problems<'_>) {
+pub(super) fn check(
+    book: &Runbook,
+    steps: &[At<'_>],
+    outer: Option<&Outer>,
+    whole: bool,
+    problems: &mut Problems<'_>,
+) {
     ids(steps, problems);
+    let way_back = outer.map_or(!book.rollback.is_empty(), |outer| outer.has_way_back);
     for in_lane in [false, true] {
         let lane: Vec<At<'_>> = steps.iter().filter(|at| at.in_lane == in_lane).copied().collect();
         let graph: Vec<Vec<Edge>> = (0..lane.len()).map(|index| edges(&lane, index)).collect();
-        targets(book, steps, &lane, &graph, problems);
+        let lanes = Lanes { all: steps, way_back, within: outer.is_some_and(|outer| outer.in_lane) };
+        targets(&lanes, &lane, &graph, problems);
         let next = successors(&lane, &graph);
-        reach(&lane, &next, problems);
+        if whole {
+            reach(&lane, &next, problems);
+        }
         cycles(&lane, &next, problems);
     }
     undo(book, steps, problems);
@@ -46,6 +57,11 @@ fn ids(steps: &[At<'_>], problems: &mut Problems<'_>) {
             problems
                 .error(place, format!("`{id}` is a reserved word"))
                 .hint("rollback, end and none are where a goto leads");
+        }
+        if steps.iter().any(|made| !made.is_written() && made.step.id().as_str() == id) {
+            problems
+                .error(place, format!("`{id}` is the id of a step that is made for the way back"))
+                .hint("choose another id");
         }
         if let Some(first) = seen.insert(id, place) {
             problems
@@ -114,7 +130,7 @@ fn edges(lane: &[At<'_>], index: usize) -> Vec<Edge> {
 }
 
 /// `branch`, `decision` and `end` never fall through; a gate may, where success names no other way.
-fn falls_through(step: &Step) -> bool {
+pub(super) fn falls_through(step: &Step) -> bool {
     match &step.action {
         Action::Branch(_) | Action::Decision(_) | Action::End(_) => step.common.when.is_some(),
         Action::Analysis(gate) => gate.on_successful.is_none() || step.common.when.is_some(),
@@ -126,13 +142,21 @@ fn following(lane: &[At<'_>], index: usize) -> Goto {
     lane.get(index + 1).map_or(Goto::End, |next| Goto::Step(next.step.id().clone()))
 }
 
-fn targets(book: &Runbook, all: &[At<'_>], lane: &[At<'_>], graph: &[Vec<Edge>], problems: &mut Problems<'_>) {
+/// What a `rollback` leads to from here.
+struct Lanes<'a> {
+    all: &'a [At<'a>],
+    way_back: bool,
+    /// The whole runbook lies in a way back.
+    within: bool,
+}
+
+fn targets(lanes: &Lanes<'_>, lane: &[At<'_>], graph: &[Vec<Edge>], problems: &mut Problems<'_>) {
     let here: BTreeSet<&str> = lane.iter().map(|at| at.step.id().as_str()).collect();
     for (at, edges) in lane.iter().zip(graph) {
         for Edge { to, place } in edges {
             match to {
                 Goto::Step(id) if !here.contains(id.as_str()) => {
-                    let other = all.iter().any(|other| other.step.id() == id);
+                    let other = lanes.all.iter().any(|other| other.step.id() == id);
                     if other {
                         let message = format!("`{id}` is in the other lane");
                         problems
@@ -147,12 +171,12 @@ fn targets(book: &Runbook, all: &[At<'_>], lane: &[At<'_>], graph: &[Vec<Edge>],
                         problems.error(*place, format!("there is no step `{id}` to go to")).hint(hint);
                     }
                 }
-                Goto::Rollback if at.in_lane => {
+                Goto::Rollback if at.in_lane || lanes.within => {
                     problems
                         .error(*place, "this is the way back already; it cannot lead to itself")
                         .hint("leave it out: a failing step of the lane asks RETRY / SKIP / ABORT");
                 }
-                Goto::Rollback if book.rollback.is_empty() => {
+                Goto::Rollback if !lanes.way_back => {
                     problems
                         .error(*place, "there is no way back to go to")
                         .hint("write `rollback:` steps, or a `baseline:` that gives one");
@@ -237,8 +261,13 @@ fn cycles(lane: &[At<'_>], next: &[Vec<usize>], problems: &mut Problems<'_>) {
 
 fn undo(book: &Runbook, steps: &[At<'_>], problems: &mut Problems<'_>) {
     for at in steps {
+        if let Some(Undo::None(none)) = &at.step.common.undo
+            && none.none.trim().is_empty()
+        {
+            problems.error(at.key("undo"), "`undo: {none: …}` needs a reason");
+        }
         if let Some(Undo::Step(id)) = &at.step.common.undo
-            && !book.rollback.iter().any(|step| step.id() == id)
+            && !in_way_back(book, id)
         {
             let lane = book.rollback.iter().map(|step| step.id().as_str());
             let hint = nearest(id.as_str(), lane).map_or_else(
@@ -248,4 +277,18 @@ fn undo(book: &Runbook, steps: &[At<'_>], problems: &mut Problems<'_>) {
             problems.error(at.key("undo"), format!("`undo: {id}` names no step of the way back")).hint(hint);
         }
     }
+}
+
+/// A step of the way back, also of the runbook that is the way back.
+fn in_way_back(book: &Runbook, id: &StepId) -> bool {
+    book.rollback.iter().any(|step| {
+        let nested = match &step.action {
+            Action::Runbook(nested) => nested.book.as_deref(),
+            _ => None,
+        };
+        step.id() == id
+            || nested.is_some_and(|book| {
+                book.steps.iter().any(|inner| inner.id() == id || inner.id().under(Some(step.id())) == *id)
+            })
+    })
 }

@@ -9,11 +9,12 @@ use super::{
         problem::{Problems, nearest},
         tree::{Node, Place},
     },
+    Outer,
     flow::is_id,
     is_native_write,
 };
 
-pub(super) fn check(book: &Runbook, tree: &Node, nested: bool, problems: &mut Problems<'_>) {
+pub(super) fn check(book: &Runbook, tree: &Node, outer: Option<&Outer>, problems: &mut Problems<'_>) {
     if !is_id(&book.metadata.name) {
         let message = format!("«{}» is not a runbook name", book.metadata.name);
         problems
@@ -28,6 +29,11 @@ pub(super) fn check(book: &Runbook, tree: &Node, nested: bool, problems: &mut Pr
     if let Some(calendar) = &book.calendar {
         calendar_rules(calendar, tree, problems);
     }
+    if book.prometheus.is_none() && book.requires.reachable.contains(&Reachable::Prometheus) {
+        problems
+            .warning(place(tree, &["requires", "reachable"]), "there is no `prometheus:` to reach")
+            .hint("say where it is: `prometheus: {url: …}` or `{service: namespace/name:port}`");
+    }
     if let Some(prometheus) = &book.prometheus {
         let at = tree.key_place("prometheus");
         exactly_one(
@@ -38,8 +44,9 @@ pub(super) fn check(book: &Runbook, tree: &Node, nested: bool, problems: &mut Pr
         );
     }
     metrics(book, tree, problems);
-    baseline(book, tree, nested, problems);
-    if nested {
+    baseline(book, tree, outer.is_some(), problems);
+    if let Some(outer) = outer {
+        same_target(book, outer, tree, problems);
         for (key, there) in [
             ("baseline", book.baseline.is_some()),
             ("calendar", book.calendar.is_some()),
@@ -48,6 +55,23 @@ pub(super) fn check(book: &Runbook, tree: &Node, nested: bool, problems: &mut Pr
             if there {
                 problems.warning(tree.key_place(key), format!("`{key}` is ignored while this runbook lies in another"));
             }
+        }
+    }
+}
+
+/// A nested runbook acts where the one that holds it acts, and nowhere else.
+fn same_target(book: &Runbook, outer: &Outer, tree: &Node, problems: &mut Problems<'_>) {
+    let (own, held) = (&book.target, &outer.target);
+    for (key, own, held) in [
+        ("context", &own.context, &held.context),
+        ("namespace", &own.namespace, &held.namespace),
+        ("clusterUID", &own.cluster_uid, &held.cluster_uid),
+    ] {
+        if own.is_some() && own != held {
+            let held = held.as_deref().unwrap_or("not given");
+            problems
+                .error(place(tree, &["target", key]), format!("another target: `{key}` is {held} in the runbook that holds this one"))
+                .hint("leave it out: a nested runbook acts where its parent does");
         }
     }
 }
@@ -123,6 +147,18 @@ pub(super) fn param_rules(name: &str, param: &Param, node: &Node, problems: &mut
             node.get("default").map_or(node.place, |node| node.place),
             format!("the default breaks its own rule: {why}"),
         );
+    }
+    if matches!(param.kind, ParamType::String | ParamType::Bool) && (param.min.is_some() || param.max.is_some()) {
+        let key = if param.min.is_some() { "min" } else { "max" };
+        problems
+            .error(node.key_place(key), format!("`{name}`: `{key}` needs a number"))
+            .hint("`type: int`, `number` or `duration`; a text has a `pattern`");
+    }
+    for (allowed, node) in param.one_of.iter().zip(node.get("enum").map(Node::items).unwrap_or_default()) {
+        let bare = Param { one_of: Vec::new(), ..param.clone() };
+        if let Err(why) = params::check(name, &bare, allowed) {
+            problems.error(node.place, format!("this word breaks the rule beside it: {why}"));
+        }
     }
     if let (Some(min), Some(max)) = (param.min, param.max)
         && min > max
@@ -206,6 +242,12 @@ fn guard_rules(book: &Runbook, guard: &Guard, node: &Node, problems: &mut Proble
         && metric.success_condition.is_none()
     {
         problems.error(node.place, "this guard's metric has no condition").hint("give the metric a `failureCondition`");
+    }
+    if guard.metric.is_some() && (guard.max_restarts.is_some() || guard.min_ready.is_some()) {
+        problems.error(node.place, "`maxRestarts` and `minReady` belong to a guard over `pods`");
+    }
+    if guard.interval.is_some_and(|interval| interval.get().is_zero()) {
+        problems.error(node.key_place("interval"), "the interval must be longer than zero");
     }
     let own = guard.pods.as_ref().is_some_and(|pods| pods.max_restarts.is_some() || pods.min_ready.is_some());
     if guard.pods.is_some() && !own && guard.max_restarts.is_none() && guard.min_ready.is_none() {

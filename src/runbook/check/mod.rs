@@ -1,19 +1,25 @@
 //! What the types cannot say: references, reach, cycles, templates, risks. Collects; never stops at the first.
 
+mod arms;
+mod compare;
 mod flow;
 mod header;
+mod include;
 mod names;
+mod outputs;
 mod promql;
 mod step;
+mod verbs;
+mod words;
 
 use super::{
     doc::ACTIONS,
-    model::{Action, Runbook, Step},
+    model::{Action, BaselineSpec, Runbook, Step, Target},
     problem::{Problems, nearest},
     tree::{Kind, Node, Place},
 };
 
-pub use names::outputs_of;
+pub use outputs::outputs_of;
 
 /// A step beside the place it was written at.
 #[derive(Clone, Copy)]
@@ -69,8 +75,20 @@ pub(super) fn steps_have_one_action(tree: &Node, problems: &mut Problems<'_>) {
     }
 }
 
-/// Everything else, on the typed runbook. `nested`: it lies in another one, whose baseline it sees.
-pub(super) fn all(book: &Runbook, tree: &Node, nested: bool, problems: &mut Problems<'_>) {
+/// What a runbook sees of the one it lies in.
+#[derive(Clone, Debug)]
+pub(super) struct Outer {
+    pub target: Target,
+    pub baseline: Option<BaselineSpec>,
+    /// There is a way back, and this is not part of it.
+    pub has_way_back: bool,
+    /// It lies in the way back itself.
+    pub in_lane: bool,
+}
+
+/// Everything else, on the typed runbook. `outer`: what it lies in, if it is nested.
+/// `whole` is false where parts could not be read: then nothing is said of what may only be missing from view.
+pub(super) fn all(book: &Runbook, tree: &Node, outer: Option<&Outer>, whole: bool, problems: &mut Problems<'_>) {
     let lanes = [("steps", &book.steps, false), ("rollback", &book.rollback, true)];
     let steps: Vec<At<'_>> = lanes
         .iter()
@@ -83,16 +101,25 @@ pub(super) fn all(book: &Runbook, tree: &Node, nested: bool, problems: &mut Prob
             })
         })
         .collect();
-    header::check(book, tree, nested, problems);
-    flow::check(book, &steps, problems);
+    header::check(book, tree, outer, problems);
+    flow::check(book, &steps, outer, whole, problems);
+    if whole {
+        arms::check(&steps, problems);
+    }
     for at in &steps {
         step::check(book, at, problems);
+        verbs::check(book, at, outer, problems);
+        include::check(at, tree, problems);
     }
-    names::check(book, tree, &steps, nested, problems);
+    names::check(book, tree, &steps, outer, problems);
     promql::check(book, tree, &steps, problems);
 }
 
-/// Native writes, whose way back needs to be known.
+/// Native writes, whose way back needs to be known; also those of the runbooks inside it.
 pub(super) fn is_native_write(step: &Step) -> bool {
-    matches!(step.action, Action::Kubernetes(_) | Action::Helm(_)) && step.risk() > super::model::Risk::Read
+    match &step.action {
+        Action::Kubernetes(_) | Action::Helm(_) => step.risk() > super::model::Risk::Read,
+        Action::Runbook(nested) => nested.book.as_ref().is_some_and(|book| book.steps.iter().any(is_native_write)),
+        _ => false,
+    }
 }

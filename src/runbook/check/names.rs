@@ -1,8 +1,6 @@
 //! Every name in every template and expression, also in branches that are rarely taken.
 
-use std::{collections::BTreeSet, sync::LazyLock};
-
-use regex::Regex;
+use std::collections::BTreeSet;
 
 use super::{
     super::{
@@ -11,48 +9,12 @@ use super::{
         problem::{Problems, nearest},
         tree::{Kind, Node, Place},
     },
-    At,
+    At, Outer, compare,
+    outputs::outputs_of,
+    words::{self, Word, as_written},
 };
 
 const BASELINE: [&str; 5] = ["kind", "name", "revision", "images", "age"];
-const STATUS: [&str; 4] = ["pending", "waiting", "running", "done"];
-const OUTCOME: [&str; 7] = ["succeeded", "failed", "skipped", "unknown", "aborted", "inconclusive", "error"];
-
-/// The outputs an action gives; `None` where only the run can tell.
-pub fn outputs_of(step: &Step) -> Option<Vec<String>> {
-    let words = |words: &[&str]| Some(words.iter().map(|word| (*word).to_owned()).collect());
-    match &step.action {
-        Action::Run(_) => Some(step.common.outputs.clone()),
-        Action::Http(_) => words(&["status", "body", "json"]),
-        Action::Kubernetes(verb) => match verb {
-            Kubernetes::Get(_) | Kubernetes::Describe(_) | Kubernetes::Events(_) | Kubernetes::Logs(_) => {
-                words(&["count", "reason", "json"])
-            }
-            Kubernetes::Wait(_) | Kubernetes::RolloutStatus(_) => {
-                words(&["reason", "json", "before", "after", "resourceVersion"])
-            }
-            Kubernetes::RolloutHistory(_) => words(&["revision", "count", "json"]),
-            Kubernetes::Snapshot(_) => words(&["file", "count", "sha256"]),
-            _ => words(&["before", "after", "resourceVersion", "output"]),
-        },
-        Action::Helm(Helm::Upgrade(_) | Helm::Rollback(_)) => {
-            words(&["before", "after", "resourceVersion", "revision"])
-        }
-        Action::Helm(_) => words(&["revision", "status", "chart", "images", "json", "changed", "count"]),
-        Action::Input(fields) => Some(fields.keys().cloned().collect()),
-        Action::Decision(_) => words(&["choice"]),
-        Action::Branch(_) => words(&["goto"]),
-        Action::PortForward(_) => words(&["localPort", "url"]),
-        Action::Runbook(_) | Action::End(_) => words(&["code"]),
-        Action::Notify(_)
-        | Action::Analysis(_)
-        | Action::Checklist(_)
-        | Action::Manual(_)
-        | Action::Approval(_)
-        | Action::Wait(_) => words(&[]),
-    }
-}
-
 /// Where an expression stands, and so what it may see.
 #[derive(Clone, Copy, PartialEq)]
 enum Seen {
@@ -63,10 +25,10 @@ enum Seen {
     /// Params, run, target: before any step ran.
     Header,
     HeaderWithSecrets,
-    /// `result` and `baseline` as numbers.
+    /// `result`, a number.
     Condition,
-    /// The outputs of a probe's own look.
-    ProbeCondition,
+    /// `result` and, measured at the same time, `baseline`.
+    ConditionWithBaseline,
     /// `labels.x`.
     Alert,
 }
@@ -75,13 +37,19 @@ struct Names<'a, 'b, 'c> {
     book: &'a Runbook,
     ids: Vec<&'a str>,
     steps: &'a [At<'a>],
-    nested: bool,
+    outer: Option<&'a Outer>,
     problems: &'b mut Problems<'c>,
 }
 
-pub(super) fn check(book: &Runbook, tree: &Node, steps: &[At<'_>], nested: bool, problems: &mut Problems<'_>) {
+pub(super) fn check(
+    book: &Runbook,
+    tree: &Node,
+    steps: &[At<'_>],
+    outer: Option<&Outer>,
+    problems: &mut Problems<'_>,
+) {
     let ids = steps.iter().map(|at| at.step.id().as_str()).collect();
-    let mut names = Names { book, ids, steps, nested, problems };
+    let mut names = Names { book, ids, steps, outer, problems };
     names.header(tree);
     for at in steps.iter().filter(|at| at.is_written()) {
         names.step(at);
@@ -113,15 +81,30 @@ impl Names<'_, '_, '_> {
             for key in ["query", "samplesQuery", "baselineQuery", "title"] {
                 self.texts(metric.get(key), &[], Seen::Step);
             }
-            self.conditions(metric);
+            self.conditions(metric, metric.get("baselineQuery").is_some());
         }
     }
 
-    fn conditions(&mut self, node: &Node) {
+    fn conditions(&mut self, node: &Node, with_baseline: bool) {
+        let seen = if with_baseline { Seen::ConditionWithBaseline } else { Seen::Condition };
         for key in ["successCondition", "failureCondition"] {
-            if let Some(condition) = node.get(key).and_then(|node| node.text().map(|text| (text, node.place))) {
-                self.expression(condition.0, condition.1, Seen::Condition);
+            if let Some(condition) = node.get(key) {
+                self.condition(condition, |names, text, place| names.expression(text, place, seen));
             }
+        }
+    }
+
+    /// A condition may hold templates; they are filled in before it is evaluated.
+    fn condition(&mut self, node: &Node, look: impl FnOnce(&mut Self, &str, Place)) {
+        let Some(text) = node.text() else { return };
+        if !expr::is_templated(text) {
+            return look(self, text, node.place);
+        }
+        self.template(text, node.place, Seen::Step);
+        if let Ok(pieces) = expr::pieces(text) {
+            let filled: String =
+                pieces.iter().map(|piece| if let Piece::Text(text) = piece { text } else { "1" }).collect();
+            look(self, &filled, node.place);
         }
     }
 
@@ -157,7 +140,9 @@ impl Names<'_, '_, '_> {
             Action::Analysis(_) => {
                 self.texts(Some(action), &["successCondition", "failureCondition"], Seen::Step);
                 for metric in action.get("metrics").map(Node::items).unwrap_or_default() {
-                    self.conditions(metric);
+                    let named = metric.get("metric").and_then(Node::text);
+                    let named = named.and_then(|name| self.book.metrics.get(name));
+                    self.conditions(metric, named.is_some_and(|metric| metric.baseline_query.is_some()));
                 }
             }
             Action::Checklist(_) => {
@@ -196,10 +181,61 @@ impl Names<'_, '_, '_> {
         if let Some(run) = node.get("run").filter(|run| run.text().is_none()) {
             self.texts(Some(run), &["script"], Seen::Step);
         }
-        if let Some(condition) = node.get("successCondition")
-            && let Some(text) = condition.text()
-        {
-            self.expression(text, condition.place, Seen::ProbeCondition);
+        if let Some(condition) = node.get("successCondition") {
+            let known = super::outputs::of_probe(node);
+            self.condition(condition, |names, text, place| names.probe_condition(text, place, &known));
+        }
+    }
+
+    /// A probe's own rule sees what the look gave, and nothing else.
+    fn probe_condition(&mut self, source: &str, place: Place, known: &[&str]) {
+        if self.operators(source, place) {
+            return;
+        }
+        match expr::names(source, &[]) {
+            Err(error) => self.cannot_be_evaluated(source, &error.why, place),
+            Ok(names) => {
+                let roots: BTreeSet<&str> = names.iter().filter_map(|name| name.split('.').next()).collect();
+                for root in roots.into_iter().filter(|root| !known.contains(root)) {
+                    self.undefined(root, known, place);
+                }
+                self.filters(source, place);
+            }
+        }
+    }
+
+    /// `&&` and `||`, which people bring along; true if one was found.
+    fn operators(&mut self, source: &str, place: Place) -> bool {
+        let words = words::words(source);
+        let twice = |sign: &str| {
+            words.windows(2).any(|two| {
+                two[0].to == two[1].from && two[0].word == Word::Sign(sign) && two[1].word == Word::Sign(sign)
+            })
+        };
+        for (sign, word) in [("&", "and"), ("|", "or")] {
+            if twice(sign) {
+                let message = format!("`{sign}{sign}` is not an operator here");
+                self.problems.error(place, message).hint(format!("write `{word}`"));
+                return true;
+            }
+        }
+        false
+    }
+
+    fn cannot_be_evaluated(&mut self, source: &str, why: &str, place: Place) {
+        let problem = self.problems.error(place, format!("«{}» cannot be evaluated: {why}", source.trim()));
+        if source.contains("${{") {
+            problem.hint("this is an expression already: write it without `${{ }}`");
+        }
+    }
+
+    /// Filters and tests that do not exist would only be missed when the step runs.
+    fn filters(&mut self, source: &str, place: Place) {
+        for (kind, name) in words::filters_and_tests(&words::words(source)) {
+            if !expr::is_known(kind, name) {
+                let hint = if kind == "filter" { "such as `int`, `float`, `length`, `default`" } else { "such as `defined`" };
+                self.problems.error(place, format!("there is no {kind} `{name}`")).hint(hint);
+            }
         }
     }
 
@@ -229,12 +265,12 @@ impl Names<'_, '_, '_> {
                 return;
             }
         };
-        let whole = pieces.len() == 1;
+        let alone = pieces.len() == 1;
         for piece in pieces {
             if let Piece::Expression { source, .. } = piece {
                 let seen = match seen {
-                    Seen::StepWithSecrets if !whole => Seen::Step,
-                    Seen::HeaderWithSecrets if !whole => Seen::Header,
+                    Seen::StepWithSecrets if !alone || !is_plain_name(source) => Seen::Step,
+                    Seen::HeaderWithSecrets if !alone || !is_plain_name(source) => Seen::Header,
                     seen => seen,
                 };
                 self.expression(source, place, seen);
@@ -243,12 +279,10 @@ impl Names<'_, '_, '_> {
     }
 
     fn expression(&mut self, source: &str, place: Place, seen: Seen) {
-        if let Some(operator) = outside_quotes(source, &["&&", "||"]) {
-            let word = if operator == "&&" { "and" } else { "or" };
-            self.problems.error(place, format!("`{operator}` is not an operator here")).hint(format!("write `{word}`"));
+        if self.operators(source, place) {
             return;
         }
-        let (plain, unknown) = self.mangle(source);
+        let (plain, unknown) = words::as_names(source, &self.ids);
         if let Some(id) = unknown {
             let hint = nearest(&id, self.ids.iter().copied())
                 .map_or_else(|| "name a step of this runbook".to_owned(), |near| format!("did you mean `{near}`?"));
@@ -256,49 +290,26 @@ impl Names<'_, '_, '_> {
             return;
         }
         match expr::names(&plain, &[]) {
-            Err(error) => {
-                self.problems.error(place, format!("«{}» cannot be evaluated: {}", source.trim(), error.why));
-            }
+            Err(error) => self.cannot_be_evaluated(source, &error.why, place),
             Ok(names) => {
                 for name in leaves(names) {
-                    self.name(&unmangle(&name), place, seen);
+                    self.name(&as_written(&name), place, seen);
                 }
-                self.literals(source, place);
+                self.filters(source, place);
+                compare::check(&plain, place, self.book, self.steps, self.problems);
             }
         }
-    }
-
-    /// `steps.grey-zone.x` and `steps["grey-zone"].x` with the id as one word; an id nobody declares.
-    fn mangle(&self, source: &str) -> (String, Option<String>) {
-        static BRACKET: LazyLock<Option<Regex>> =
-            LazyLock::new(|| Regex::new(r#"\bsteps\[\s*["']([^"']+)["']\s*\]"#).ok());
-        static DOTTED: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\bsteps\.([a-z][a-z0-9-]*)").ok());
-        let (Some(bracket), Some(dotted)) = (&*BRACKET, &*DOTTED) else { return (source.to_owned(), None) };
-        let source = bracket.replace_all(source, "steps.$1");
-        let mut unknown = None;
-        let plain = dotted.replace_all(&source, |found: &regex::Captures<'_>| {
-            let written = &found[1];
-            // `steps.a-b.x` may be the step a minus b's … no: the longest declared id is meant.
-            let longest = self.ids.iter().filter(|id| written.starts_with(**id)).max_by_key(|id| id.len());
-            match longest {
-                Some(id) if written.len() == id.len() || written[id.len()..].starts_with('-') => {
-                    format!("steps.{}{}", id.replace('-', "__"), &written[id.len()..])
-                }
-                _ => {
-                    unknown = Some(written.to_owned());
-                    found[0].to_owned()
-                }
-            }
-        });
-        (plain.into_owned(), unknown)
     }
 
     fn name(&mut self, name: &str, place: Place, seen: Seen) {
         let parts: Vec<&str> = name.split('.').collect();
         match (seen, parts[0]) {
-            (Seen::Condition, "result" | "baseline") => {}
-            (Seen::ProbeCondition, _) => {}
-            (Seen::Condition, other) => {
+            (Seen::Condition | Seen::ConditionWithBaseline, "result") | (Seen::ConditionWithBaseline, "baseline") => {}
+            (Seen::Condition, "baseline") => {
+                let message = "`baseline` is not measured: this metric has no `baselineQuery`";
+                self.problems.error(place, message).hint("give the metric a `baselineQuery`");
+            }
+            (Seen::Condition | Seen::ConditionWithBaseline, other) => {
                 self.undefined(other, &["result", "baseline"], place);
             }
             (Seen::Alert, "labels") => {}
@@ -335,6 +346,12 @@ impl Names<'_, '_, '_> {
         if known.contains(name) {
             return;
         }
+        // `params.image-tag` reads as a subtraction.
+        if let Some(dashed) = known.iter().find(|known| known.split('-').next() == Some(name)) {
+            let message = format!("`{root}.{name}` is not defined");
+            self.problems.error(place, message).hint(format!("a name with a dash is {root}[\"{dashed}\"]"));
+            return;
+        }
         let hint = match nearest(name, known.iter().copied()) {
             Some(near) => format!("did you mean `{root}.{near}`?"),
             None if known.is_empty() => format!("no {root} are declared"),
@@ -356,9 +373,13 @@ impl Names<'_, '_, '_> {
     }
 
     fn baseline(&mut self, parts: &[&str], place: Place) {
-        let declared = matches!(&self.book.baseline, Some(BaselineSpec::HelmRelease(_) | BaselineSpec::Deployment(_)));
-        if !declared && !self.nested {
-            self.problems.error(place, "`baseline` is not declared here").hint(
+        let baseline = self.outer.map_or(self.book.baseline.as_ref(), |outer| outer.baseline.as_ref());
+        if !matches!(baseline, Some(BaselineSpec::HelmRelease(_) | BaselineSpec::Deployment(_))) {
+            let message = match self.outer {
+                Some(_) => "`baseline` is not declared in the runbook that holds this one",
+                None => "`baseline` is not declared here",
+            };
+            self.problems.error(place, message).hint(
                 "`baseline: {helmRelease: …}` or `{deployment: …}` at the top; it is recorded before the first write",
             );
             return;
@@ -391,52 +412,6 @@ impl Names<'_, '_, '_> {
             self.problems.error(place, format!("`{id}` is a {}; only a decision has a choice", at.step.action.name()));
         }
     }
-
-    /// Words that a status or an outcome can never be, and script output compared as a number.
-    fn literals(&mut self, source: &str, place: Place) {
-        static WORDS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-            Regex::new(r#"\.(status|outcome)\s*(?:==|!=)\s*["']([^"']*)["']|["']([^"']*)["']\s*(?:==|!=)\s*steps[^\s=!]*\.(status|outcome)\b"#).ok()
-        });
-        static LISTS: LazyLock<Option<Regex>> =
-            LazyLock::new(|| Regex::new(r#"\.(status|outcome)\s+(?:not\s+)?in\s*[\[(]([^\])]*)[\])]"#).ok());
-        static NUMBERS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-            Regex::new(r#"steps(?:\.|\[\s*["'])([a-z][a-z0-9-]*)(?:["']\s*\])?\.outputs\.(\w+)\s*(?:==|!=|<=|>=|<|>)\s*-?\d|\d\s*(?:==|!=|<=|>=|<|>)\s*steps(?:\.|\[\s*["'])([a-z][a-z0-9-]*)(?:["']\s*\])?\.outputs\.(\w+)\s*(?:$|[^|\s])"#).ok()
-        });
-        let (Some(words), Some(lists), Some(numbers)) = (&*WORDS, &*LISTS, &*NUMBERS) else { return };
-        let mut seen: BTreeSet<(String, String)> = BTreeSet::new();
-        for found in words.captures_iter(source) {
-            let field = found.get(1).or_else(|| found.get(4)).map_or("", |m| m.as_str());
-            let word = found.get(2).or_else(|| found.get(3)).map_or("", |m| m.as_str());
-            seen.insert((field.to_owned(), word.to_owned()));
-        }
-        for found in lists.captures_iter(source) {
-            for word in found[2].split(',') {
-                seen.insert((found[1].to_owned(), word.trim().trim_matches(['"', '\'']).to_owned()));
-            }
-        }
-        for (field, word) in seen {
-            let known: &[&str] = if field == "status" { &STATUS } else { &OUTCOME };
-            if !known.contains(&word.as_str()) {
-                let hint = nearest(&word, known.iter().copied())
-                    .map_or_else(|| known.join(", "), |near| format!("did you mean `{near}`?"));
-                self.problems.error(place, format!("a step's {field} is never «{word}»")).hint(hint);
-            }
-        }
-        for found in numbers.captures_iter(source) {
-            let id = found.get(1).or_else(|| found.get(3)).map_or("", |m| m.as_str());
-            let name = found.get(2).or_else(|| found.get(4)).map_or("", |m| m.as_str());
-            let script =
-                self.steps.iter().any(|at| at.step.id().as_str() == id && matches!(at.step.action, Action::Run(_)));
-            if script {
-                self.problems
-                    .error(
-                        place,
-                        format!("`{name}` of `{id}` is text: a script's outputs are, and a number never equals it"),
-                    )
-                    .hint(format!("steps.{id}.outputs.{name} | int"));
-            }
-        }
-    }
 }
 
 /// Only the longest of names that lie in each other.
@@ -445,23 +420,9 @@ fn leaves(names: BTreeSet<String>) -> Vec<String> {
     names.iter().filter(|name| !longer(name)).cloned().collect()
 }
 
-fn unmangle(name: &str) -> String {
-    name.replace("__", "-")
-}
-
-fn outside_quotes<'a>(source: &str, words: &[&'a str]) -> Option<&'a str> {
-    let mut quote = None;
-    for (at, c) in source.char_indices() {
-        match (quote, c) {
-            (None, '\'' | '"') => quote = Some(c),
-            (Some(q), c) if q == c => quote = None,
-            (None, _) => {
-                if let Some(word) = words.iter().find(|word| source[at..].starts_with(**word)) {
-                    return Some(word);
-                }
-            }
-            _ => {}
-        }
-    }
-    None
+/// One name and nothing done to it: `secrets.api_key`, `secrets["api-key"]`.
+fn is_plain_name(source: &str) -> bool {
+    let (plain, _) = words::as_names(source.trim(), &[]);
+    let words = words::words(&plain);
+    matches!(words::paths(&words).as_slice(), [path] if path.words.len() == words.len() && path.parts.len() == 2)
 }

@@ -26,12 +26,17 @@ pub(super) fn check(book: &Runbook, tree: &Node, steps: &[At<'_>], problems: &mu
             }
         }
     }
-    for at in steps {
+    for at in steps.iter().filter(|at| at.is_written()) {
+        let verify = at.node.get("verify").and_then(|node| node.get("query"));
+        if let Some((query, node)) = verify.and_then(|node| Some((node.text()?, node))) {
+            one(query, node.place, problems);
+        }
         let Action::Checklist(list) = &at.step.action else { continue };
         let items = at.node.get("checklist").and_then(|node| node.get("items")).map(Node::items).unwrap_or_default();
         for (item, node) in list.items.iter().zip(items) {
             if let Some(query) = item.probe.as_ref().and_then(|probe| probe.query.as_ref()) {
-                one(query, node.place, problems);
+                let at = node.get("probe").and_then(|node| node.get("query"));
+                one(query, at.map_or(node.place, |node| node.place), problems);
             }
         }
     }
@@ -39,14 +44,18 @@ pub(super) fn check(book: &Runbook, tree: &Node, steps: &[At<'_>], problems: &mu
 
 fn one(query: &str, at: Place, problems: &mut Problems<'_>) {
     let Ok(pieces) = expr::pieces(query) else { return }; // told where templates are checked
-    let plain: String = pieces
-        .iter()
-        .map(|piece| match piece {
-            expr::Piece::Text(text) => *text,
-            expr::Piece::Expression { .. } => "x",
-        })
-        .collect();
-    match parser::parse(&expr::fill_window(&plain, 600)) {
+    let filled = |with: &str| {
+        let plain: String = pieces
+            .iter()
+            .map(|piece| match piece {
+                expr::Piece::Text(text) => *text,
+                expr::Piece::Expression { .. } => with,
+            })
+            .collect();
+        parser::parse(&expr::fill_window(&plain, 600))
+    };
+    // What a template stands for is not known yet: a label's value, a range, a number.
+    match filled("x").or_else(|why| filled("5m").or_else(|_| filled("1")).map_err(|_| why)) {
         Err(why) => {
             problems.error(at, format!("the query does not parse: {why}"));
         }

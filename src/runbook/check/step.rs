@@ -28,6 +28,9 @@ pub(super) fn check(book: &Runbook, at: &At<'_>, problems: &mut Problems<'_>) {
         Action::Decision(decision) => decision_rules(decision, at, problems),
         Action::Input(fields) => {
             let node = at.node.get("input").unwrap_or(at.node);
+            if fields.is_empty() {
+                problems.error(node.place, "an input that asks for nothing");
+            }
             for (name, field) in fields {
                 let node = node.get(name).unwrap_or(node);
                 param_rules(name, &field.as_param(), node, problems);
@@ -39,7 +42,6 @@ pub(super) fn check(book: &Runbook, at: &At<'_>, problems: &mut Problems<'_>) {
                 }
             }
         }
-        Action::Kubernetes(verb) => kubernetes(verb, at, problems),
         Action::PortForward(forward) => {
             let given = [
                 ("service", forward.service.is_some()),
@@ -47,21 +49,51 @@ pub(super) fn check(book: &Runbook, at: &At<'_>, problems: &mut Problems<'_>) {
                 ("deployment", forward.deployment.is_some()),
             ];
             exactly_one(&given, at.action(), "portForward", problems);
+            if forward.port.is_none() {
+                problems.error(at.action(), "missing key `port`").hint("the port of the service or the pod");
+            }
         }
-        Action::Http(http) => method(http, at.action(), problems),
-        Action::Helm(helm) => baseline_target(book, helm, at, problems),
+        Action::Http(http) => web(http, at.node.get("http").unwrap_or(at.node), problems),
+        Action::Approval(approval) => approval_rules(approval, at, problems),
         _ => {}
     }
 }
 
-fn method(http: &Http, at: super::super::tree::Place, problems: &mut Problems<'_>) {
+fn web(http: &Http, node: &Node, problems: &mut Problems<'_>) {
     const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    let at = |key: &str| node.get(key).map_or(node.place, |node| node.place);
     let method = http.method().to_uppercase();
     if !expr::is_templated(&method) && !KNOWN.contains(&method.as_str()) {
-        problems.error(at, format!("«{method}» is not an HTTP method")).hint(KNOWN.join(", "));
+        problems.error(at("method"), format!("«{method}» is not an HTTP method")).hint(KNOWN.join(", "));
     }
     if http.body.is_some() && http.json.is_some() {
-        problems.error(at, "`body` and `json` exclude each other");
+        problems.error(node.key_place("json"), "`body` and `json` exclude each other");
+    }
+    if !expr::is_templated(&http.url) && !["http://", "https://"].iter().any(|start| http.url.starts_with(start)) {
+        problems.error(at("url"), format!("«{}» is not a web address", http.url)).hint("it begins with http:// or https://");
+    }
+    let Some(expect) = node.get("expect") else { return };
+    if let Some(Tpl::Value(status)) = http.expect.status
+        && !(100..=599).contains(&status)
+    {
+        problems.error(expect.get("status").map_or(expect.place, |node| node.place), format!("{status} is not an HTTP status"));
+    }
+    for pointer in http.expect.json.keys().filter(|pointer| !pointer.is_empty() && !pointer.starts_with('/')) {
+        let place = expect.get("json").map_or(expect.place, |node| node.key_place(pointer));
+        problems.error(place, format!("«{pointer}» is not a JSON pointer")).hint(format!("\"/{}\"", pointer.replace('.', "/")));
+    }
+}
+
+fn approval_rules(approval: &Approval, at: &At<'_>, problems: &mut Problems<'_>) {
+    let node = at.node.get("approval").unwrap_or(at.node);
+    let Some(Tpl::Value(wanted)) = approval.min_approvals else { return };
+    let known = approval.approvers.len();
+    let open = approval.approvers.iter().any(|name| name.contains(['*', '?', '[', '{']) || expr::is_templated(name));
+    if wanted == 0 {
+        problems.error(node.get("minApprovals").map_or(node.place, |node| node.place), "an approval by nobody is none");
+    } else if known > 0 && !open && (wanted as usize) > known {
+        let message = format!("{wanted} approvals are wanted and only {known} people may give one");
+        problems.error(node.get("minApprovals").map_or(node.place, |node| node.place), message);
     }
 }
 
@@ -90,6 +122,18 @@ fn common(at: &At<'_>, problems: &mut Problems<'_>) {
         problems
             .error(at.node.key_place("outputs"), "`outputs` are what a script writes; other actions have their own")
             .hint("see the table of outputs");
+    }
+    for (name, node) in common.outputs.iter().zip(at.node.get("outputs").map(Node::items).unwrap_or_default()) {
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if !name.chars().all(plain) || !name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
+            problems.error(node.place, format!("«{name}» is not the name of an output")).hint("letters, digits and `_`");
+        }
+    }
+    if let Some(backoff) = common.retries.as_ref().map(|retries| &retries.backoff)
+        && !(backoff.factor >= 1.0 && backoff.factor.is_finite())
+    {
+        let place = at.node.get("retries").and_then(|node| node.get("backoff")).map_or(at.node.place, |node| node.place);
+        problems.error(place, "a backoff `factor` below 1 would hurry").hint("1 waits as long each time, 2 doubles it");
     }
     for name in common.env.keys() {
         let place = at.node.get("env").map_or(at.node.place, |node| node.key_place(name));
@@ -160,6 +204,21 @@ pub(super) fn probe(probe: &Probe, node: &Node, problems: &mut Problems<'_>) {
     if writes {
         problems.error(node.place, "a probe only looks; this one would write").hint("make it a step");
     }
+    if let Some(run) = &probe.run {
+        let node = node.get("run").unwrap_or(node);
+        exactly_one(&[("argv", run.argv.is_some()), ("script", run.script.is_some())], node.place, "run", problems);
+        if run.interactive {
+            problems.error(node.key_place("interactive"), "a probe looks by itself; it cannot be interactive");
+        }
+    }
+    if let Some(http) = &probe.http {
+        web(http, node.get("http").unwrap_or(node), problems);
+    }
+    if let Some(verb) = &probe.kubernetes
+        && let Some(node) = node.get("kubernetes").and_then(|node| node.get(verb.verb()))
+    {
+        super::verbs::kubernetes(verb, node, problems);
+    }
     if probe.run.as_ref().and_then(|run| run.script.as_deref()).is_some_and(|body| body.contains("${{")) {
         problems
             .error(
@@ -183,9 +242,19 @@ fn checklist(list: &Checklist, at: &At<'_>, problems: &mut Problems<'_>) {
                 format!("the item id `{}` is there twice", item.id),
             );
         }
+        part_id(&item.id, node, "an item", problems);
         if let Some(looks) = &item.probe {
             probe(looks, node.get("probe").unwrap_or(node), problems);
         }
+    }
+}
+
+/// Items and options are named in answers and trails, as steps are.
+fn part_id(id: &str, node: &Node, what: &str, problems: &mut Problems<'_>) {
+    if !super::flow::is_id(id)
+        && let Some(node) = node.get("id")
+    {
+        problems.error(node.place, format!("«{id}» is not the id of {what}")).hint("[a-z][a-z0-9-]{0,62}");
     }
 }
 
@@ -202,6 +271,7 @@ fn decision_rules(decision: &Decision, at: &At<'_>, problems: &mut Problems<'_>)
                 format!("the option `{}` is there twice", option.id),
             );
         }
+        part_id(&option.id, node, "an option", problems);
     }
 }
 
@@ -216,6 +286,9 @@ fn analysis(book: &Runbook, gate: &Analysis, at: &At<'_>, problems: &mut Problem
     {
         problems
             .error(node.key_place("interval"), format!("the interval {interval} is longer than the window {whole}"));
+    }
+    if gate.count == Some(Tpl::Value(0)) {
+        problems.error(node.key_place("count"), "a gate that measures nothing can show nothing").hint("`count: 1` or more");
     }
     if gate.interval.as_ref().and_then(Tpl::value).is_some_and(|interval| interval.get().is_zero()) {
         problems.error(node.key_place("interval"), "the interval must be longer than zero");
@@ -261,75 +334,5 @@ fn gate_metric(book: &Runbook, given: &GateMetric, node: &Node, problems: &mut P
     }
     if given.min_samples.is_some() && metric.samples_query.is_none() {
         problems.error(node.key_place("minSamples"), format!("`{name}` has no `samplesQuery` to count samples with"));
-    }
-}
-
-fn kubernetes(verb: &Kubernetes, at: &At<'_>, problems: &mut Problems<'_>) {
-    let node = at.node.get("kubernetes").and_then(|node| node.get(verb.verb())).unwrap_or(at.node);
-    match verb {
-        Kubernetes::Apply(apply) => {
-            let given = [
-                ("files", !apply.files.is_empty()),
-                ("kustomize", apply.kustomize.is_some()),
-                ("manifest", apply.manifest.is_some()),
-            ];
-            exactly_one(&given, node.place, "apply", problems);
-        }
-        Kubernetes::Delete(delete) => {
-            exactly_one(
-                &[("name", delete.name.is_some()), ("selector", delete.selector.is_some())],
-                node.place,
-                "delete",
-                problems,
-            );
-        }
-        Kubernetes::Wait(wait) => {
-            exactly_one(
-                &[("name", wait.name.is_some()), ("selector", wait.selector.is_some())],
-                node.place,
-                "wait",
-                problems,
-            );
-            let known = ["condition=", "jsonpath=", "delete", "create"];
-            if !expr::is_templated(&wait.condition) && !known.iter().any(|known| wait.condition.starts_with(known)) {
-                problems
-                    .error(
-                        node.get("for").map_or(node.place, |node| node.place),
-                        format!("«{}» cannot be waited for", wait.condition),
-                    )
-                    .hint("condition=NAME[=VALUE], jsonpath={.path}=VALUE, delete, create");
-            }
-        }
-        Kubernetes::Snapshot(snapshot) if snapshot.kinds.is_empty() => {
-            problems.error(node.place, "a snapshot of nothing").hint("name the kinds to keep");
-        }
-        Kubernetes::RolloutStatus(of) | Kubernetes::RolloutRestart(of) | Kubernetes::RolloutHistory(of) => {
-            workload(&of.kind, node, problems);
-        }
-        Kubernetes::RolloutUndo(undo) => workload(&undo.kind, node, problems),
-        _ => {}
-    }
-}
-
-fn workload(kind: &str, node: &Node, problems: &mut Problems<'_>) {
-    const KINDS: [&str; 3] = ["Deployment", "StatefulSet", "DaemonSet"];
-    if !expr::is_templated(kind) && !KINDS.iter().any(|known| known.eq_ignore_ascii_case(kind)) {
-        problems
-            .error(node.get("kind").map_or(node.place, |node| node.place), format!("a {kind} has no rollout"))
-            .hint(KINDS.join(", "));
-    }
-}
-
-/// `baseline.revision` in a Helm step needs that very release.
-fn baseline_target(book: &Runbook, helm: &Helm, at: &At<'_>, problems: &mut Problems<'_>) {
-    let Helm::Rollback(rollback) = helm else { return };
-    let uses = matches!(&rollback.revision, Tpl::Template(template) if template.0.contains("baseline.revision"));
-    let named = expr::is_templated(&rollback.release);
-    if uses
-        && !named
-        && !matches!(&book.baseline, Some(BaselineSpec::HelmRelease(release)) if *release == rollback.release || expr::is_templated(release))
-    {
-        let message = format!("the baseline is not of the release `{}`", rollback.release);
-        problems.error(at.action(), message).hint(format!("declare `baseline: {{helmRelease: {}}}`", rollback.release));
     }
 }
