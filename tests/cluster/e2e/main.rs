@@ -10,6 +10,7 @@ mod fates;
 mod faults;
 mod people;
 mod proxy;
+mod rows;
 mod streams;
 mod support;
 mod system;
