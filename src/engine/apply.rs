@@ -116,7 +116,7 @@ impl Run {
             Fact::GuardSample { .. }
             | Fact::GuardTripped { .. }
             | Fact::GuardDismissed { .. }
-            | Fact::GuardRecovered { .. } => self.apply_guard(fact),
+            | Fact::GuardRecovered { .. } => self.apply_guard(at, fact),
             Fact::NoteAdded { .. }
             | Fact::RunDetached { .. }
             | Fact::TargetChecked { .. }
@@ -201,19 +201,24 @@ impl Run {
                 self.state_mut(step)?.approvals.push((by.clone(), note.clone()));
             }
             Fact::GateBegan { step, at: began, .. } => {
+                // answers still on their way belong to the old hold
+                self.in_flight.retain(|(ticket, ..)| &ticket.step != step);
                 let state = self.state_mut(step)?;
                 let first_began = state.gate.as_ref().map_or(*began, |gate| gate.first_began);
                 state.gate = Some(GateState { began: *began, first_began, samples: Default::default() });
             }
             Fact::GateSample { step, metric, slot, reading, verdict, .. } => {
-                self.in_flight.retain(|(ticket, key, at)| (&ticket.step, key, at) != (step, metric, slot));
+                self.in_flight.retain(|(ticket, key, asked)| (&ticket.step, key, asked) != (step, metric, slot));
                 let Some(gate) = self.state_mut(step)?.gate.as_mut() else {
                     return corrupt(format!("gate.sample of {step} without gate.began"));
                 };
-                let sample = Sample { slot: *slot, reading: reading.clone(), verdict: *verdict };
+                let sample = Sample { slot: *slot, reading: reading.clone(), verdict: *verdict, heard: at };
                 let samples = gate.samples.entry(metric.clone()).or_default();
-                let place = samples.partition_point(|other| other.slot <= *slot);
-                samples.insert(place, sample);
+                match samples.binary_search_by_key(slot, |other| other.slot) {
+                    // asked again, since nobody could be asked then
+                    Ok(place) => samples[place] = sample,
+                    Err(place) => samples.insert(place, sample),
+                }
             }
             // Words for people; the outcome that follows carries the state.
             _ => {}
@@ -221,7 +226,7 @@ impl Run {
         Ok(())
     }
 
-    fn apply_guard(&mut self, fact: &Fact) -> Result<(), Corrupt> {
+    fn apply_guard(&mut self, at: Timestamp, fact: &Fact) -> Result<(), Corrupt> {
         let (Fact::GuardSample { guard: index, .. }
         | Fact::GuardTripped { guard: index, .. }
         | Fact::GuardDismissed { guard: index, .. }
@@ -230,7 +235,7 @@ impl Run {
             return corrupt("not a guard's fact");
         };
         if let Fact::GuardSample { slot, .. } = fact {
-            self.in_flight.retain(|(ticket, _, at)| ticket.guard_index() != Some(*index) || at != slot);
+            self.in_flight.retain(|(ticket, _, asked)| ticket.guard_index() != Some(*index) || asked != slot);
         }
         let Some(guard) = self.guards.get_mut(*index) else {
             return corrupt(format!("guard {index}, and the runbook has none such"));
@@ -242,7 +247,7 @@ impl Run {
                     SampleVerdict::Successful => guard.failures = 0,
                     SampleVerdict::Inconclusive | SampleVerdict::Error => {}
                 }
-                guard.last = Some(Sample { slot: *slot, reading: reading.clone(), verdict: *verdict });
+                guard.last = Some(Sample { slot: *slot, reading: reading.clone(), verdict: *verdict, heard: at });
             }
             Fact::GuardTripped { detail, .. } => guard.tripped = Some(detail.clone()),
             Fact::GuardDismissed { .. } => guard.dismissed = true,

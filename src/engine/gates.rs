@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use super::{
-    analysis::{Due, Plan},
+    analysis::{Plan, Standing},
     draft::{Draft, End, Ruled},
     fact::{Fact, StepResult},
     message::{Done, Effect, Measured, Measurement, Reading, Refusal},
@@ -82,26 +82,26 @@ impl Draft {
     /// Asks for what is due; ends the gate where its verdict stands. True where something changed.
     pub(super) fn drive_gate(&mut self, id: &StepId) -> Ruled<bool> {
         let Some((plan, gate)) = self.run.gate(id) else { return Ok(false) };
-        if let Some(verdict) = plan.verdict(gate, self.now) {
-            self.gate_over(id, verdict.result, verdict.reasons)?;
-            return Ok(true);
-        }
-        let due = plan.due(gate, self.now, |metric, slot| self.run.is_asked(id, metric, slot));
-        let window = u64::try_from(self.now.duration_since(gate.began).as_secs()).unwrap_or(0).max(1);
-        match due {
-            Due::Nothing => Ok(false),
-            Due::Restart => {
+        match plan.standing(gate, self.now) {
+            Standing::Over(verdict) => {
+                self.gate_over(id, verdict.result, verdict.reasons)?;
+                return Ok(true);
+            }
+            Standing::Restart => {
                 let attempt = self.attempt(id);
                 self.fact(Fact::GateBegan { step: id.clone(), attempt, at: self.now })?;
-                Ok(true)
+                return Ok(true);
             }
-            Due::Measure(slots) => {
-                for (slot, keys) in slots {
-                    self.measure(id, &plan, slot, &keys, window)?;
-                }
-                Ok(false)
-            }
+            Standing::Open => {}
         }
+        let due = plan.due(gate, self.now, |metric, slot| self.run.is_asked(id, metric, slot));
+        let began = gate.began;
+        for (slot, keys) in due {
+            // The window of a slot filled in late ends at the slot, not now.
+            let window = u64::try_from(slot.duration_since(began).as_secs()).unwrap_or(0).max(1);
+            self.measure(id, &plan, slot, &keys, window)?;
+        }
+        Ok(false)
     }
 
     fn measure(&mut self, id: &StepId, plan: &Plan, slot: Timestamp, keys: &[String], window: u64) -> Ruled {
@@ -122,8 +122,8 @@ impl Draft {
     }
 
     pub(super) fn gate_sample(&mut self, id: &StepId, metric: &str, slot: Timestamp, reading: &Reading) -> Ruled {
-        let Some((plan, _)) = self.run.gate(id) else { return Ok(()) };
-        if !self.run.is_asked(id, metric, slot) {
+        let Some((plan, gate)) = self.run.gate(id) else { return Ok(()) };
+        if !self.run.is_asked(id, metric, slot) || !plan.has_slot(gate, slot) {
             return Ok(()); // of a hold that was restarted
         }
         let reading = finite(reading);

@@ -334,8 +334,10 @@ pub enum Reading {
     NoData { why: String },
     /// Several series, a warning, a query that does not parse.
     Error { why: String },
-    /// Nobody could be asked: the server is away, or the slot lies where nothing remembers it.
+    /// Nobody could be asked: the server is away. A gate asks for the slot again once it is back.
     Unreachable { why: String },
+    /// Somebody was asked and nobody can ever know: the slot lies in a past that nothing remembers.
+    Forgotten { why: String },
 }
 
 /// A finite number that is text in the trail, so that stored bytes equal canonical bytes.

@@ -102,6 +102,8 @@ pub struct Sample {
     pub slot: Timestamp,
     pub reading: Reading,
     pub verdict: SampleVerdict,
+    /// When the answer was recorded; later than the slot where it was filled in from history.
+    pub heard: Timestamp,
 }
 
 /// A guard, armed from the first write.

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
-use super::{Rule, verdict::words};
+use super::Rule;
 use crate::{
     engine::{fact::SampleVerdict, message::Reading},
     runbook::model::{Guard, Metric, PodRule},
@@ -30,26 +30,11 @@ fn rule(guard: &Guard, metrics: &IndexMap<String, Metric>) -> Option<Rule> {
 /// Which reading, when, against what.
 pub fn describe(guard: &Guard, metrics: &IndexMap<String, Metric>, reading: &Reading, at: Timestamp) -> String {
     let Some(rule) = rule(guard, metrics) else { return "a guard of an unknown metric".into() };
-    let limit = match (&rule.pods, &rule.failure, &rule.success) {
-        (Some(pods), ..) => pod_limit(pods),
-        (None, Some(failure), _) => format!("fails when {failure}"),
-        (None, None, Some(success)) => format!("holds while {success}"),
-        (None, None, None) => "without a limit".into(),
+    let limit = match (&rule.pods, rule.limit()) {
+        (Some(pods), limit) => format!("{}: {limit}", pods.selector),
+        (None, limit) if limit.is_empty() => "without a limit".into(),
+        (None, limit) => limit,
     };
-    let what = match (&rule.pods, reading) {
-        (Some(_), Reading::Value { value, samples, .. }) => {
-            format!("{} restarts, {} ready", value.0, samples.map_or(0.0, |ready| ready.0))
-        }
-        _ => words(reading),
-    };
+    let what = rule.words(reading);
     format!("{}: {what} at {at:.0} ({limit})", rule.title())
-}
-
-fn pod_limit(pods: &PodRule) -> String {
-    let value =
-        |limit: &Option<crate::runbook::value::Tpl<u32>>| limit.as_ref().and_then(crate::runbook::value::Tpl::value);
-    let mut limits = Vec::new();
-    limits.extend(value(&pods.max_restarts).map(|max| format!("at most {max} restarts")));
-    limits.extend(value(&pods.min_ready).map(|min| format!("at least {min} ready")));
-    format!("{}: {}", pods.selector, limits.join(", "))
 }

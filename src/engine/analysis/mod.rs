@@ -3,9 +3,13 @@
 
 pub mod guard;
 mod plan;
+mod progress;
 mod rule;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
-pub use plan::{Due, Plan};
+pub use plan::{Plan, Work};
+pub use progress::{Progress, RuleProgress};
 pub use rule::Rule;
-pub use verdict::{Progress, RuleProgress, Verdict};
+pub use verdict::{Standing, Verdict, words};

@@ -18,8 +18,7 @@ use crate::{
     },
 };
 
-/// How many slots in a row may stay unknown before the hold begins again.
-pub(super) const UNKNOWN_SLOTS: usize = 2;
+/// Where a gate does not say how often it measures.
 const INTERVAL: Dur = Dur::secs(30);
 
 /// A gate made ready: when it measures and by what rules.
@@ -27,20 +26,13 @@ const INTERVAL: Dur = Dur::secs(30);
 pub struct Plan {
     pub interval: Duration,
     pub initial_delay: Duration,
-    /// Slots in a hold: `for / interval + 1`.
+    /// Readings in a hold: `for / interval + 1`. As in Argo an error is no reading: it moves the end by a slot.
     pub count: u32,
     pub rules: Vec<Rule>,
 }
 
-/// What a gate wants now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Due {
-    Nothing,
-    /// Slot → the metrics to read at it.
-    Measure(BTreeMap<Timestamp, Vec<String>>),
-    /// Too long a silence: the hold begins again, with counters at zero.
-    Restart,
-}
+/// Slot → the metrics to read at it.
+pub type Work = BTreeMap<Timestamp, Vec<String>>;
 
 impl Plan {
     /// From a rendered gate and the metrics of its runbook.
@@ -65,7 +57,7 @@ impl Plan {
         self.rules.iter().find(|rule| rule.key == key)
     }
 
-    /// How long a hold takes from its first slot to its last.
+    /// How long a hold takes from its first slot to its last, if there are no errors.
     pub fn hold(&self) -> Duration {
         self.interval * (self.count - 1)
     }
@@ -75,7 +67,7 @@ impl Plan {
     }
 
     pub fn last_slot(&self, gate: &GateState) -> Timestamp {
-        later(self.first_slot(gate), self.hold())
+        later(self.first_slot(gate), self.interval * self.wanted(gate).saturating_sub(1))
     }
 
     /// Past this a gate that could never hold long enough ends as Error.
@@ -83,51 +75,84 @@ impl Plan {
         later(gate.first_began, self.initial_delay + 3 * self.hold().max(self.interval))
     }
 
-    fn slots(&self, gate: &GateState) -> impl Iterator<Item = Timestamp> {
+    pub(super) fn slots(&self, gate: &GateState) -> impl Iterator<Item = Timestamp> {
         let first = self.first_slot(gate);
         let interval = self.interval;
-        (0..self.count).map(move |n| later(first, interval * n))
+        (0..self.wanted(gate)).map(move |n| later(first, interval * n))
+    }
+
+    /// Slots this hold needs: what it counts, and one more for each error, which counts for nothing.
+    pub(super) fn wanted(&self, gate: &GateState) -> u32 {
+        let errors = |rule: &Rule| {
+            let bad = |sample: &&Sample| sample.verdict == SampleVerdict::Error && !is_away(sample);
+            samples(gate, rule).iter().filter(bad).count()
+        };
+        let most = self.rules.iter().map(errors).max().unwrap_or(0);
+        self.count.saturating_add(u32::try_from(most).unwrap_or(u32::MAX))
+    }
+
+    /// True for the slots of this hold only.
+    pub fn has_slot(&self, gate: &GateState, slot: Timestamp) -> bool {
+        self.slots(gate).any(|other| other == slot)
     }
 
     pub fn judge(&self, key: &str, reading: &Reading) -> SampleVerdict {
         self.rule(key).map_or(SampleVerdict::Error, |rule| rule.judge(reading))
     }
 
-    /// What must be read now. `asked`: what is being read already.
-    pub fn due(&self, gate: &GateState, now: Timestamp, asked: impl Fn(&str, Timestamp) -> bool) -> Due {
-        if self.rules.iter().any(|rule| self.silence(gate, &rule.key) > UNKNOWN_SLOTS) {
-            return Due::Restart;
-        }
-        let mut due: BTreeMap<Timestamp, Vec<String>> = BTreeMap::new();
-        for slot in self.slots(gate).take_while(|slot| *slot <= now) {
-            for rule in &self.rules {
-                if !has(gate, &rule.key, slot) && !asked(&rule.key, slot) {
-                    due.entry(slot).or_default().push(rule.key.clone());
+    /// What must be read now: slots nobody has read yet, however long ago, and those whose server was away
+    /// and may be back. `asked`: what is being read already.
+    pub fn due(&self, gate: &GateState, now: Timestamp, asked: impl Fn(&str, Timestamp) -> bool) -> Work {
+        let mut work = Work::new();
+        for rule in &self.rules {
+            for slot in self.slots(gate).filter(|slot| !asked(&rule.key, *slot)) {
+                if self.ask_at(gate, rule, slot).is_some_and(|at| at <= now) {
+                    work.entry(slot).or_default().push(rule.key.clone());
                 }
             }
         }
-        if due.is_empty() { Due::Nothing } else { Due::Measure(due) }
-    }
-
-    /// Slots in a row at which nobody could be asked, at their longest.
-    fn silence(&self, gate: &GateState, key: &str) -> usize {
-        let samples = gate.samples.get(key).map(Vec::as_slice).unwrap_or_default();
-        let mut longest = 0;
-        let mut run = 0;
-        for sample in samples {
-            run = if matches!(sample.reading, Reading::Unreachable { .. }) { run + 1 } else { 0 };
-            longest = longest.max(run);
-        }
-        longest
+        work
     }
 
     /// When something is due next: the next slot nobody asked for yet, or the gate's own end.
     pub fn deadline(&self, gate: &GateState, asked: impl Fn(&str, Timestamp) -> bool) -> Option<Timestamp> {
-        let open =
-            |slot: &Timestamp| self.rules.iter().any(|rule| !has(gate, &rule.key, *slot) && !asked(&rule.key, *slot));
-        let slot = self.slots(gate).find(open);
-        Some(slot.map_or(self.limit(gate), |slot| slot.min(self.limit(gate))))
+        let times = self.rules.iter().flat_map(|rule| {
+            let open = self.slots(gate).filter(|slot| !asked(&rule.key, *slot));
+            open.filter_map(|slot| self.ask_at(gate, rule, slot)).min()
+        });
+        Some(times.min().map_or(self.limit(gate), |at| at.min(self.limit(gate))))
     }
+
+    /// When a slot wants to be read; `None` once it has been, or while nothing says that its server is back.
+    fn ask_at(&self, gate: &GateState, rule: &Rule, slot: Timestamp) -> Option<Timestamp> {
+        let samples = samples(gate, rule);
+        let Some(sample) = sample_at(samples, slot) else { return Some(slot) };
+        if !is_away(sample) {
+            return None;
+        }
+        let newest = samples.last()?;
+        if newest.slot == slot {
+            // the next slot knocks; past the last one the newest does, once an interval
+            let is_last = slot >= self.last_slot(gate);
+            return is_last.then(|| later(sample.heard, self.interval));
+        }
+        let answered = samples.iter().filter(|other| !is_away(other)).map(|other| other.heard).max()?;
+        (answered > sample.heard).then_some(answered)
+    }
+}
+
+/// Nobody could be asked then; somebody may still know.
+pub(super) fn is_away(sample: &Sample) -> bool {
+    matches!(sample.reading, Reading::Unreachable { .. })
+}
+
+pub(super) fn samples<'a>(gate: &'a GateState, rule: &Rule) -> &'a [Sample] {
+    gate.samples.get(&rule.key).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// Samples stand in slot order.
+pub(super) fn sample_at(samples: &[Sample], slot: Timestamp) -> Option<&Sample> {
+    samples.binary_search_by_key(&slot, |sample| sample.slot).ok().map(|place| &samples[place])
 }
 
 fn rules(analysis: &Analysis, metrics: &IndexMap<String, Metric>) -> Result<Vec<Rule>, String> {
@@ -145,10 +170,6 @@ fn rules(analysis: &Analysis, metrics: &IndexMap<String, Metric>) -> Result<Vec<
         rules.push(Rule::of_gate(given, metric, &key));
     }
     if rules.is_empty() { Err("a gate without metrics can show nothing".into()) } else { Ok(rules) }
-}
-
-fn has(gate: &GateState, key: &str, slot: Timestamp) -> bool {
-    gate.samples.get(key).is_some_and(|samples: &Vec<Sample>| samples.iter().any(|sample| sample.slot == slot))
 }
 
 pub(super) fn later(at: Timestamp, by: Duration) -> Timestamp {

@@ -77,17 +77,21 @@ impl Rule {
     /// What one reading means. No data is never good; a condition that cannot be evaluated is an error.
     pub fn judge(&self, reading: &Reading) -> SampleVerdict {
         match reading {
-            Reading::Error { .. } | Reading::Unreachable { .. } => SampleVerdict::Error,
-            Reading::NoData { .. } => match self.on_no_data {
-                OnNoData::Inconclusive => SampleVerdict::Inconclusive,
-                OnNoData::Error => SampleVerdict::Error,
-                OnNoData::Failed => SampleVerdict::Failed,
-            },
-            Reading::Value { value, .. } if !value.0.is_finite() => SampleVerdict::Error,
+            Reading::Error { .. } | Reading::Unreachable { .. } | Reading::Forgotten { .. } => SampleVerdict::Error,
+            Reading::NoData { .. } => self.no_data(),
+            Reading::Value { value, .. } if !value.0.is_finite() => self.no_data(),
             Reading::Value { value, baseline, samples } => match &self.pods {
                 Some(rule) => judge_pods(rule, value.0, samples.map(|ready| ready.0)),
                 None => self.judge_value(value.0, baseline.map(|baseline| baseline.0)),
             },
+        }
+    }
+
+    fn no_data(&self) -> SampleVerdict {
+        match self.on_no_data {
+            OnNoData::Inconclusive => SampleVerdict::Inconclusive,
+            OnNoData::Error => SampleVerdict::Error,
+            OnNoData::Failed => SampleVerdict::Failed,
         }
     }
 
@@ -104,6 +108,21 @@ impl Rule {
             (Some(false), Some(false)) => SampleVerdict::Inconclusive,
             (None, None) => SampleVerdict::Error,
         }
+    }
+}
+
+impl Rule {
+    /// What it is held against, in words: `result < 0.001`, `fails when result > 0.01`, `restarts <= 0`.
+    pub fn limit(&self) -> String {
+        let mut words = Vec::new();
+        if let Some(pods) = &self.pods {
+            let value = |limit: &Option<Tpl<u32>>| limit.as_ref().and_then(Tpl::value);
+            words.extend(value(&pods.max_restarts).map(|max| format!("at most {max} restarts")));
+            words.extend(value(&pods.min_ready).map(|min| format!("at least {min} ready")));
+        }
+        words.extend(self.success.clone());
+        words.extend(self.failure.as_ref().map(|failure| format!("fails when {failure}")));
+        words.join(", ")
     }
 }
 

@@ -1,13 +1,22 @@
 //! From readings to a verdict. Failed > Error > Inconclusive > Successful, per metric and across.
+//!
+//! A failure ends a gate whenever it is heard. Everything else is told slot by slot in the order of the slots,
+//! and only once every metric of a slot has answered, so that no order of answers can change it.
 
 use jiff::Timestamp;
 
-use super::{Plan, Rule};
+use super::{
+    Plan, Rule,
+    plan::{is_away, sample_at, samples},
+};
 use crate::engine::{
     fact::{SampleVerdict, StepResult},
     message::Reading,
     state::{GateState, Sample},
 };
+
+/// How many slots in a row nobody may know before the hold begins again.
+const FORGOTTEN_SLOTS: u32 = 2;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
@@ -15,54 +24,197 @@ pub struct Verdict {
     pub reasons: Vec<String>,
 }
 
-/// Where a gate stands, for the screen.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Progress {
-    /// Slots with every metric read, of all.
-    pub read: u32,
-    pub count: u32,
-    pub ends: Timestamp,
-    pub rules: Vec<RuleProgress>,
-    /// What the verdict would be if the window ended now.
-    pub would_be: StepResult,
+/// What a gate's readings come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// More readings are needed.
+    Open,
+    /// Too long a past that nobody knows: the hold begins again, with counters at zero.
+    Restart,
+    Over(Verdict),
 }
 
-#[derive(Clone, Debug, PartialEq)]
-pub struct RuleProgress {
-    pub key: String,
-    pub title: String,
-    pub last: Option<Sample>,
+/// One metric's counters, in the order of the slots.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Count {
+    pub successful: u32,
     pub failed: u32,
     pub inconclusive: u32,
-    /// Samples behind the number, of those needed.
-    pub samples: Option<(u64, u64)>,
+    /// Errors in a row, up to the last slot counted.
+    pub errors: u32,
+    /// Slots in a row that nobody knows, up to the last slot counted.
+    pub forgotten: u32,
 }
 
-#[derive(Default)]
-struct Count {
-    successful: u32,
-    failed: u32,
-    inconclusive: u32,
-    /// The longest run of errors.
-    errors: u32,
-}
-
-fn count(samples: &[Sample]) -> Count {
-    let (mut count, mut run) = (Count::default(), 0);
-    for sample in samples {
-        run = if sample.verdict == SampleVerdict::Error { run + 1 } else { 0 };
-        count.errors = count.errors.max(run);
+impl Count {
+    pub(super) fn add(&mut self, sample: &Sample) {
+        self.forgotten = if matches!(sample.reading, Reading::Forgotten { .. }) { self.forgotten + 1 } else { 0 };
+        self.errors = if sample.verdict == SampleVerdict::Error { self.errors + 1 } else { 0 };
         match sample.verdict {
-            SampleVerdict::Successful => count.successful += 1,
-            SampleVerdict::Failed => count.failed += 1,
-            SampleVerdict::Inconclusive => count.inconclusive += 1,
+            SampleVerdict::Successful => self.successful += 1,
+            SampleVerdict::Failed => self.failed += 1,
+            SampleVerdict::Inconclusive => self.inconclusive += 1,
             SampleVerdict::Error => {}
         }
     }
-    count
 }
 
-fn weight(result: StepResult) -> u8 {
+impl Plan {
+    /// Where the gate stands: a failure at once, the rest when all that was asked has been answered.
+    pub fn standing(&self, gate: &GateState, now: Timestamp) -> Standing {
+        let failed = worst(self.rules.iter().filter_map(|rule| failed(gate, rule)));
+        if failed.result == StepResult::Failed {
+            return Standing::Over(failed);
+        }
+        let told = if self.is_answered(gate, now) { self.told(gate).1 } else { Standing::Open };
+        let limit = self.limit(gate);
+        match told {
+            Standing::Over(verdict) => Standing::Over(verdict),
+            Standing::Open | Standing::Restart if now >= limit => Standing::Over(Verdict {
+                result: StepResult::Error,
+                reasons: vec![format!(
+                    "no whole window of good readings by {limit:.0}: longer than the initial delay and three times the window"
+                )],
+            }),
+            open => open,
+        }
+    }
+
+    /// The verdict, if one stands.
+    pub fn verdict(&self, gate: &GateState, now: Timestamp) -> Option<Verdict> {
+        match self.standing(gate, now) {
+            Standing::Over(verdict) => Some(verdict),
+            Standing::Open | Standing::Restart => None,
+        }
+    }
+
+    /// Every slot that has come was read, or its server was away. While an answer is on its way only a
+    /// failure is told, for it might be one.
+    fn is_answered(&self, gate: &GateState, now: Timestamp) -> bool {
+        let known = |slot| self.rules.iter().all(|rule| sample_at(samples(gate, rule), slot).is_some());
+        self.slots(gate).take_while(|slot| *slot <= now).all(known)
+    }
+
+    /// The story so far, slot by slot: how many slots it covers, and where it leads.
+    pub(super) fn told(&self, gate: &GateState) -> (u32, Standing) {
+        let mut counts = vec![Count::default(); self.rules.len()];
+        let mut read = 0;
+        for slot in self.slots(gate) {
+            let row: Vec<_> = self.rules.iter().map(|rule| sample_at(samples(gate, rule), slot)).collect();
+            let Some(row) = row.into_iter().collect::<Option<Vec<_>>>() else { return (read, Standing::Open) };
+            if row.iter().any(|sample| is_away(sample)) {
+                return (read, Standing::Open);
+            }
+            counts.iter_mut().zip(&row).for_each(|(count, sample)| count.add(sample));
+            read += 1;
+            let trips = self.rules.iter().zip(&counts).zip(&row);
+            let tripped = worst(trips.filter_map(|((rule, count), sample)| tripped(rule, count, sample)));
+            if weight(tripped.result) > 0 {
+                return (read, Standing::Over(tripped));
+            }
+            if counts.iter().any(|count| count.forgotten > FORGOTTEN_SLOTS) {
+                return (read, Standing::Restart);
+            }
+        }
+        (read, Standing::Over(self.at_end(gate, &counts)))
+    }
+
+    /// The whole window was read and no limit exceeded: is there enough to call it good?
+    fn at_end(&self, gate: &GateState, counts: &[Count]) -> Verdict {
+        let thin = worst(self.rules.iter().zip(counts).filter_map(|(rule, count)| {
+            let why = if count.successful == 0 {
+                "not one good reading".to_owned()
+            } else {
+                too_few(rule, samples(gate, rule))?
+            };
+            Some((StepResult::Inconclusive, format!("{}: {why}", rule.title())))
+        }));
+        if !thin.reasons.is_empty() {
+            return thin;
+        }
+        let held = |rule: &Rule| {
+            let last = last_words(rule, samples(gate, rule), SampleVerdict::Successful);
+            format!("{}: held ({last})", rule.title())
+        };
+        Verdict { result: StepResult::Succeeded, reasons: self.rules.iter().map(held).collect() }
+    }
+}
+
+/// Failures count whenever they are heard, in whatever order.
+fn failed(gate: &GateState, rule: &Rule) -> Option<(StepResult, String)> {
+    let samples = samples(gate, rule);
+    let failed = samples.iter().filter(|sample| sample.verdict == SampleVerdict::Failed).count();
+    if u32::try_from(failed).unwrap_or(u32::MAX) <= rule.failure_limit {
+        return None;
+    }
+    let last = samples.iter().rev().find(|sample| sample.verdict == SampleVerdict::Failed)?;
+    let said = rule.words(&last.reading);
+    let why = format!("{}: {said} at {:.0}, {}", rule.title(), last.slot, rule.limit());
+    let limit = rule.failure_limit;
+    let why = if limit > 0 { format!("{why}: {failed} failed, {limit} may") } else { why };
+    Some((StepResult::Failed, why))
+}
+
+/// A limit is exceeded, not met: 0 allows none.
+fn tripped(rule: &Rule, count: &Count, sample: &Sample) -> Option<(StepResult, String)> {
+    let (title, said) = (rule.title(), rule.words(&sample.reading));
+    if count.errors > rule.consecutive_error_limit {
+        let limit = rule.consecutive_error_limit;
+        return Some((StepResult::Error, format!("{title}: {} errors in a row, {limit} may ({said})", count.errors)));
+    }
+    (count.inconclusive > rule.inconclusive_limit && sample.verdict == SampleVerdict::Inconclusive).then(|| {
+        let why = format!("{title}: neither good nor bad ({said}), {}", rule.limit());
+        (StepResult::Inconclusive, why)
+    })
+}
+
+/// Samples behind the number, at the end of the window, if there are too few of them to tell.
+fn too_few(rule: &Rule, samples: &[Sample]) -> Option<String> {
+    let need = rule.min_samples?;
+    match samples.iter().rev().find_map(behind) {
+        Some(have) if have >= need => None,
+        Some(have) => Some(format!("{have} of {need} samples needed to tell")),
+        None => Some(format!("an unknown number of samples, {need} are needed to tell")),
+    }
+}
+
+/// How many samples stand behind a reading.
+pub(super) fn behind(sample: &Sample) -> Option<u64> {
+    match &sample.reading {
+        Reading::Value { samples: Some(count), .. } if count.0 >= 0.0 => Some(count.0 as u64),
+        _ => None,
+    }
+}
+
+fn last_words(rule: &Rule, samples: &[Sample], verdict: SampleVerdict) -> String {
+    let last = samples.iter().rev().find(|sample| sample.verdict == verdict);
+    last.map_or_else(String::new, |sample| rule.words(&sample.reading))
+}
+
+/// A reading in a few words.
+pub fn words(reading: &Reading) -> String {
+    match reading {
+        Reading::Value { value, baseline: None, .. } => format!("{}", value.0),
+        Reading::Value { value, baseline: Some(baseline), .. } => format!("{}, baseline {}", value.0, baseline.0),
+        Reading::NoData { why } => format!("no data: {why}"),
+        Reading::Error { why } | Reading::Unreachable { why } | Reading::Forgotten { why } => why.clone(),
+    }
+}
+
+impl Rule {
+    /// A reading of this metric in a few words.
+    pub fn words(&self, reading: &Reading) -> String {
+        match (&self.pods, reading) {
+            (Some(_), Reading::Value { value, samples: Some(ready), .. }) => {
+                format!("{} restarts, {} ready", value.0, ready.0)
+            }
+            (Some(_), Reading::Value { value, .. }) => format!("{} restarts", value.0),
+            _ => words(reading),
+        }
+    }
+}
+
+pub(super) fn weight(result: StepResult) -> u8 {
     match result {
         StepResult::Failed => 3,
         StepResult::Error => 2,
@@ -71,153 +223,11 @@ fn weight(result: StepResult) -> u8 {
     }
 }
 
-impl Plan {
-    /// The verdict, if it stands: a failure at once, the rest when every metric of the slot was read.
-    pub fn verdict(&self, gate: &GateState, now: Timestamp) -> Option<Verdict> {
-        let tripped = self.tripped(gate);
-        if tripped.result == StepResult::Failed {
-            return Some(tripped);
-        }
-        let complete = self.is_even(gate);
-        if complete && weight(tripped.result) > 0 {
-            return Some(tripped);
-        }
-        if complete && self.read(gate) >= self.count {
-            return Some(self.at_end(gate));
-        }
-        let limit = self.limit(gate);
-        (now >= limit).then(|| Verdict {
-            result: StepResult::Error,
-            reasons: vec![format!(
-                "no whole window of good readings by {limit}: longer than the initial delay and three times the window"
-            )],
-        })
-    }
-
-    pub fn progress(&self, gate: &GateState) -> Progress {
-        let rules = self.rules.iter().map(|rule| {
-            let samples = samples(gate, rule);
-            let count = count(samples);
-            let last = samples.last().cloned();
-            let enough = rule.min_samples.map(|need| (last.as_ref().and_then(sample_count).unwrap_or(0), need));
-            RuleProgress {
-                key: rule.key.clone(),
-                title: rule.title().to_owned(),
-                last,
-                failed: count.failed,
-                inconclusive: count.inconclusive,
-                samples: enough,
-            }
-        });
-        let tripped = self.tripped(gate);
-        let would_be = if weight(tripped.result) > 0 { tripped.result } else { self.at_end(gate).result };
-        Progress {
-            read: self.read(gate),
-            count: self.count,
-            ends: self.last_slot(gate),
-            rules: rules.collect(),
-            would_be,
-        }
-    }
-
-    /// The worst limit exceeded so far; Successful where none is.
-    fn tripped(&self, gate: &GateState) -> Verdict {
-        worst(self.rules.iter().filter_map(|rule| {
-            let count = count(samples(gate, rule));
-            let title = rule.title();
-            let last = |verdict| last_words(samples(gate, rule), verdict);
-            if count.failed > rule.failure_limit {
-                let why = format!(
-                    "{title}: {} over the limit of {} ({})",
-                    count.failed,
-                    rule.failure_limit,
-                    last(SampleVerdict::Failed)
-                );
-                return Some((StepResult::Failed, why));
-            }
-            if count.errors > rule.consecutive_error_limit {
-                let why = format!("{title}: {} errors in a row ({})", count.errors, last(SampleVerdict::Error));
-                return Some((StepResult::Error, why));
-            }
-            (count.inconclusive > rule.inconclusive_limit).then(|| {
-                let why = format!("{title}: neither good nor bad ({})", last(SampleVerdict::Inconclusive));
-                (StepResult::Inconclusive, why)
-            })
-        }))
-    }
-
-    /// The whole window was read and no limit exceeded: is there enough to call it good?
-    fn at_end(&self, gate: &GateState) -> Verdict {
-        let verdict = worst(self.rules.iter().filter_map(|rule| {
-            let samples = samples(gate, rule);
-            let title = rule.title();
-            if count(samples).successful == 0 {
-                return Some((StepResult::Inconclusive, format!("{title}: not one good reading")));
-            }
-            let need = rule.min_samples?;
-            let have = samples.last().and_then(sample_count);
-            (have.is_none_or(|have| have < need)).then(|| {
-                let have = have.map_or_else(|| "an unknown number".to_owned(), |have| have.to_string());
-                (StepResult::Inconclusive, format!("{title}: {have} of {need} samples needed to tell"))
-            })
-        }));
-        if verdict.reasons.is_empty() {
-            let reasons = self.rules.iter().map(|rule| {
-                format!("{}: {} ({})", rule.title(), "held", last_words(samples(gate, rule), SampleVerdict::Successful))
-            });
-            return Verdict { result: StepResult::Succeeded, reasons: reasons.collect() };
-        }
-        verdict
-    }
-
-    /// Slots that every metric has.
-    fn read(&self, gate: &GateState) -> u32 {
-        let read = self.rules.iter().map(|rule| samples(gate, rule).len()).min().unwrap_or(0);
-        u32::try_from(read).unwrap_or(u32::MAX)
-    }
-
-    /// Every metric has been read at the same slots, so the order of answers cannot matter.
-    fn is_even(&self, gate: &GateState) -> bool {
-        let slots = |rule: &Rule| samples(gate, rule).iter().map(|sample| sample.slot).collect::<Vec<_>>();
-        let mut all = self.rules.iter().map(slots);
-        let Some(first) = all.next() else { return false };
-        all.all(|other| other == first)
-    }
-}
-
-fn samples<'a>(gate: &'a GateState, rule: &Rule) -> &'a [Sample] {
-    gate.samples.get(&rule.key).map(Vec::as_slice).unwrap_or_default()
-}
-
-fn sample_count(sample: &Sample) -> Option<u64> {
-    match &sample.reading {
-        Reading::Value { samples: Some(count), .. } if count.0 >= 0.0 => Some(count.0 as u64),
-        _ => None,
-    }
-}
-
-fn last_words(samples: &[Sample], verdict: SampleVerdict) -> String {
-    let last = samples.iter().rev().find(|sample| sample.verdict == verdict);
-    last.map_or_else(String::new, |sample| words(&sample.reading))
-}
-
-/// A reading in a few words.
-pub(super) fn words(reading: &Reading) -> String {
-    match reading {
-        Reading::Value { value, baseline: None, .. } => format!("{}", value.0),
-        Reading::Value { value, baseline: Some(baseline), .. } => format!("{}, baseline {}", value.0, baseline.0),
-        Reading::NoData { why } => format!("no data: {why}"),
-        Reading::Error { why } | Reading::Unreachable { why } => why.clone(),
-    }
-}
-
+/// The gravest finding and all its reasons; Succeeded without any.
 fn worst(findings: impl Iterator<Item = (StepResult, String)>) -> Verdict {
     let findings: Vec<_> = findings.collect();
-    let top = findings
-        .iter()
-        .map(|(result, _)| *result)
-        .max_by_key(|result| weight(*result))
-        .unwrap_or(StepResult::Succeeded);
+    let results = findings.iter().map(|(result, _)| *result);
+    let top = results.max_by_key(|result| weight(*result)).unwrap_or(StepResult::Succeeded);
     let reasons = findings.into_iter().filter(|(result, _)| *result == top).map(|(_, why)| why).collect();
     Verdict { result: top, reasons }
 }

@@ -103,20 +103,66 @@ fn a_slept_through_window_is_filled_from_history() {
     assert_eq!(outcome(&bottle), Some(StepResult::Succeeded));
 }
 
-#[test]
-fn a_silence_that_nobody_can_fill_begins_the_hold_again() {
+/// Asked three times and away, back at the fourth slot; what then becomes of the three.
+fn after_an_outage(then: impl Fn(Timestamp) -> Reading) -> Bottle {
     let mut bottle = gated(two_minutes(json!({})));
     answer(&mut bottle, |_| value(0.0));
     bottle.later(90);
     answer(&mut bottle, |_| Reading::Unreachable { why: "refused".into() });
-    bottle.later(1);
+    bottle.later(30);
+    assert_eq!(bottle.effects.len(), 1, "one slot knocks, the others wait until somebody answers");
+    answer(&mut bottle, |_| value(0.0));
+    assert_eq!(bottle.effects.len(), 3, "the slots that were missed are asked for again");
+    answer(&mut bottle, then);
+    bottle
+}
+
+#[test]
+fn an_outage_is_filled_from_history_once_the_server_is_back() {
+    let bottle = after_an_outage(|_| value(0.0));
+    assert_eq!(outcome(&bottle), Some(StepResult::Succeeded));
+    let bottle = after_an_outage(|slot| value(if slot.as_second() == 60 { 0.02 } else { 0.0 }));
+    assert_eq!(outcome(&bottle), Some(StepResult::Failed));
+}
+
+#[test]
+fn a_silence_that_nobody_can_fill_begins_the_hold_again() {
+    let mut bottle = after_an_outage(|_| Reading::Forgotten { why: "prometheus did not run then".into() });
     let began = bottle.kinds().iter().filter(|kind| *kind == "gate.began").count();
-    assert_eq!(began, 2);
+    assert_eq!((outcome(&bottle), began), (None, 2));
     for _ in 0..5 {
         answer(&mut bottle, |_| value(0.0));
         bottle.later(30);
     }
     assert_eq!(outcome(&bottle), Some(StepResult::Succeeded));
+}
+
+#[test]
+fn the_window_of_a_slot_filled_in_late_ends_at_its_slot() {
+    let mut runbook = book(
+        json!([{"id": "g", "analysis": two_minutes(json!({}))}, {"id": "grey", "manual": "look"},
+        {"id": "on", "confirm": "none", "run": "x"}]),
+        json!([{"id": "back", "run": "x"}]),
+    );
+    let mut metric = metric();
+    metric["samplesQuery"] = json!("sum(increase(n[$window]))");
+    runbook.metrics.insert("err".into(), serde_json::from_value(metric).unwrap());
+    let mut bottle = Bottle::of(opened(runbook, json!({})));
+    bottle.tell(Command::Start).unwrap();
+    bottle.effects.clear();
+    bottle.run.in_flight.clear(); // as after a resume
+    bottle.later(300); // asleep past the end of the window
+    let windows = bottle.effects.iter().map(|effect| match effect {
+        Effect::Measure { metrics, slot, .. } => match &metrics[0].what {
+            crate::engine::message::Measured::Query { samples_query: Some(query), .. } => {
+                (slot.as_second(), query.clone())
+            }
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    });
+    let window = |seconds: i64| (seconds, format!("sum(increase(n[{}s]))", seconds.max(1)));
+    assert_eq!(windows.collect::<Vec<_>>(), [0, 30, 60, 90, 120].map(window));
 }
 
 #[test]
