@@ -11,7 +11,8 @@ use crate::{
     audit::{self, requests, requests::Request, runs},
     cli::{self, Common},
     engine::{Actor, Command, fact::RunStatus, message::Via},
-    headless::Policy,
+    headless::{Policy, answers::Answers},
+    tui::theme::Theme,
 };
 
 fn runtime() -> Result<tokio::runtime::Runtime, Fault> {
@@ -34,7 +35,7 @@ pub fn run(common: &Common, args: &cli::Run) -> Result<u8, Fault> {
     let headless = wants_headless(&args.headless)?;
     runtime()?.block_on(async {
         let live = open::fresh(prepared, !headless)?;
-        front(live, &args.headless, answers, None).await
+        front(live, common, &args.headless, answers, None).await
     })
 }
 
@@ -48,7 +49,7 @@ pub fn resume(common: &Common, args: &cli::Resume) -> Result<u8, Fault> {
     let headless = wants_headless(&args.headless)?;
     runtime()?.block_on(async {
         let live = open::resume(&state_dir, &run, &answers, !headless)?;
-        front(live, &args.headless, answers, None).await
+        front(live, common, &args.headless, answers, None).await
     })
 }
 
@@ -75,14 +76,10 @@ fn wants_headless(flags: &cli::Headless) -> Result<bool, Fault> {
 }
 
 /// Drives a live run with the frontend that the flags ask for.
-async fn front(
-    live: Live,
-    flags: &cli::Headless,
-    answers: crate::headless::answers::Answers,
-    command: Option<Command>,
-) -> Result<u8, Fault> {
+async fn front(live: Live, common: &Common, flags: &cli::Headless, answers: Answers, command: Option<Command>) -> Result<u8, Fault> {
+    let theme = Theme::new(common.no_color, common.ascii);
     if !flags.headless {
-        return super::console::drive(live, command).await;
+        return super::console::drive(live, theme, command).await;
     }
     let problems = answers.problems(live.session.run());
     if !problems.is_empty() {
@@ -127,10 +124,10 @@ pub fn rollback(common: &Common, args: &cli::Rollback) -> Result<u8, Fault> {
     runtime()?.block_on(async {
         if status == RunStatus::Open {
             let live = open::resume(&state_dir, &run, &answers, !flags.headless)?;
-            front(live, &flags, answers, Some(Command::Rollback { why: args.why.clone() })).await
+            front(live, common, &flags, answers, Some(Command::Rollback { why: args.why.clone() })).await
         } else {
             let live = open::way_back(&state_dir, &run, &answers, !flags.headless)?;
-            front(live, &flags, answers, Some(Command::Start)).await
+            front(live, common, &flags, answers, Some(Command::Start)).await
         }
     })
 }
