@@ -141,7 +141,7 @@ fn forms_of(value: &str) -> Vec<Vec<u8>> {
         forms.push(percent(value, upper).into_bytes());
     }
     if let Ok(json) = serde_json::to_string(value) {
-        forms.push(json[1..json.len() - 1].as_bytes().to_vec());
+        forms.push(json.as_bytes()[1..json.len() - 1].to_vec());
     }
     forms.sort();
     forms.dedup();
@@ -159,7 +159,7 @@ fn base64_inside(value: &str, offset: usize, url: bool) -> String {
         _ => 3,
     };
     // The last character depends on what follows, unless the length comes out even.
-    let keep = if bytes.len() % 3 == 0 { text.len() } else { text.len() - 1 };
+    let keep = if bytes.len().is_multiple_of(3) { text.len() } else { text.len() - 1 };
     text.get(skip..keep.max(skip)).unwrap_or_default().to_owned()
 }
 

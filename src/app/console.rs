@@ -49,10 +49,10 @@ struct Console {
 
 /// Drives a run in the terminal; the exit code says how it ended.
 pub async fn drive(live: Live, theme: Theme, command: Option<Command>) -> Result<u8, Fault> {
-    let screen = Screen::take().map_err(|error| Fault::usage(format!("the terminal cannot be used: {error}; give --headless")))?;
+    let screen = Screen::take()
+        .map_err(|error| Fault::usage(format!("the terminal cannot be used: {error}; give --headless")))?;
     let ui = Ui::new(clock::now().wall);
-    let mut this =
-        Console { live, ui, theme, screen, left: None, anchored: false, stale: true, drawn: Instant::now() };
+    let mut this = Console { live, ui, theme, screen, left: None, anchored: false, stale: true, drawn: Instant::now() };
     for (receipt, facts) in std::mem::take(&mut this.live.first) {
         this.remember(clock::now(), &receipt, &facts);
     }
@@ -120,7 +120,9 @@ impl Console {
     fn event(&mut self, event: Event, keys: &mut EventStream) -> Result<(), Fault> {
         self.ui.now = clock::now().wall;
         let acts = match event {
-            Event::Key(key) if key.kind != KeyEventKind::Release => update::key(&mut self.ui, self.live.session.run(), key),
+            Event::Key(key) if key.kind != KeyEventKind::Release => {
+                update::key(&mut self.ui, self.live.session.run(), key)
+            }
             Event::Paste(text) => {
                 update::paste(&mut self.ui, &text);
                 Vec::new()
@@ -136,7 +138,9 @@ impl Console {
     fn act(&mut self, act: Act, keys: &mut EventStream) -> Result<(), Fault> {
         match act {
             Act::Command(command) => self.command(command),
-            Act::CommandAs(name, command) => self.handle(&Input::Command { by: Actor::claimed(name, Via::Console), command }),
+            Act::CommandAs(name, command) => {
+                self.handle(&Input::Command { by: Actor::claimed(name, Via::Console), command })
+            }
             Act::EvidenceFile(step, file) => {
                 let path = std::path::Path::new(&self.live.session.run().opened().workdir).join(&file);
                 match evidence::hash_file(&path) {
@@ -205,7 +209,10 @@ impl Console {
             let text = serde_json::to_string(fact).unwrap_or_default();
             let clean = self.live.redactor.redact(&text).into_owned();
             let value = serde_json::from_str(&clean).unwrap_or_default();
-            self.ui.remember(TrailLine { sequence: receipt.sequence, text: show::fact_line(receipt.sequence, now.wall, &value) });
+            self.ui.remember(TrailLine {
+                sequence: receipt.sequence,
+                text: show::fact_line(receipt.sequence, now.wall, &value),
+            });
         }
     }
 

@@ -76,7 +76,13 @@ fn wants_headless(flags: &cli::Headless) -> Result<bool, Fault> {
 }
 
 /// Drives a live run with the frontend that the flags ask for.
-async fn front(live: Live, common: &Common, flags: &cli::Headless, answers: Answers, command: Option<Command>) -> Result<u8, Fault> {
+async fn front(
+    live: Live,
+    common: &Common,
+    flags: &cli::Headless,
+    answers: Answers,
+    command: Option<Command>,
+) -> Result<u8, Fault> {
     let theme = Theme::new(common.no_color, common.ascii);
     if !flags.headless {
         return super::console::drive(live, theme, command).await;

@@ -139,7 +139,9 @@ impl Loop {
                     return Ok(true);
                 }
                 Reply::Unanswered(what) => {
-                    return self.unanswered(&what).map(|()| !self.live.session.run().is_closed() && self.left.is_none());
+                    return self
+                        .unanswered(&what)
+                        .map(|()| !self.live.session.run().is_closed() && self.left.is_none());
                 }
             }
         }

@@ -24,9 +24,8 @@ fn clock(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
-/// The report of a run.
-pub fn markdown(facts: &[(Timestamp, Fact)], head: &str) -> Result<String, String> {
-    let run = Run::replay(facts).map_err(|error| error.to_string())?;
+/// What, who, where, how it ended.
+fn heading(run: &Run, head: &str) -> String {
     let opened = run.opened();
     let mut out = format!("# {}\n\n", md(opened.runbook.metadata.title()));
     let status =
@@ -70,6 +69,13 @@ pub fn markdown(facts: &[(Timestamp, Fact)], head: &str) -> Result<String, Strin
     if !run.left().is_empty() {
         row("left", &run.left().join(", "));
     }
+    out
+}
+
+/// The report of a run.
+pub fn markdown(facts: &[(Timestamp, Fact)], head: &str) -> Result<String, String> {
+    let run = Run::replay(facts).map_err(|error| error.to_string())?;
+    let mut out = heading(&run, head);
     out.push_str("\n## Timeline (UTC)\n\n| time | what | |\n|---|---|---|\n");
     for (at, fact) in facts.iter().filter(|(_, fact)| is_telling(fact)) {
         let value = serde_json::to_value(fact).unwrap_or_default();

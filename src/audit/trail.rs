@@ -480,8 +480,13 @@ pub(super) fn read_blob(dir: &Path, hash: &str) -> Result<Value, String> {
     serde_json::from_slice(&bytes).map_err(|error| format!("blob {hash}: {error}"))
 }
 
+/// Facts with the times of their records.
+pub type Story = Vec<(jiff::Timestamp, Fact)>;
+/// Records with their facts resolved, and why reading stopped, if it did.
+pub type Stored = (Vec<(Record, Vec<Value>)>, Option<String>);
+
 /// Every fact of a trail's text, with the chain held from line to line.
-pub(super) fn facts_of(dir: &Path, text: &str) -> Result<(Vec<(jiff::Timestamp, Fact)>, Vec<Record>), String> {
+pub(super) fn facts_of(dir: &Path, text: &str) -> Result<(Story, Vec<Record>), String> {
     let (mut facts, mut records): (Vec<_>, Vec<Record>) = (Vec::new(), Vec::new());
     for (number, line) in text.lines().enumerate() {
         let record = record::parse(line).map_err(|error| format!("record {}: {error}", number + 1))?;
@@ -512,7 +517,7 @@ pub fn read_facts(dir: &Path) -> Result<Vec<(jiff::Timestamp, Fact)>, OpenError>
 }
 
 /// Records as they are stored, for printing: what can be read, and where it stops.
-pub fn read_records(dir: &Path) -> io::Result<(Vec<(Record, Vec<Value>)>, Option<String>)> {
+pub fn read_records(dir: &Path) -> io::Result<Stored> {
     let bytes = fs::read(dir.join(TRAIL))?;
     let mut records = Vec::new();
     for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {

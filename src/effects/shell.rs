@@ -50,12 +50,11 @@ pub(super) fn build(work: &Work, run: &Run, env: &IndexMap<String, String>) -> R
     Ok(Process { argv, cwd, env: pairs, ladder: Rung::for_scripts(), takes_outputs: true, remove })
 }
 
+/// An argv, and files to remove afterwards.
+type Interpreted = (Vec<String>, Vec<PathBuf>);
+
 /// The interpreter's argv, and the file to remove afterwards where the script needed one.
-fn interpreted(
-    work: &Work,
-    shell: Option<&str>,
-    script: &str,
-) -> Result<(Vec<String>, Vec<PathBuf>), (&'static str, String)> {
+fn interpreted(work: &Work, shell: Option<&str>, script: &str) -> Result<Interpreted, (&'static str, String)> {
     let mut argv: Vec<String> = match shell.map(str::trim) {
         None | Some("bash") => ["bash", "-euo", "pipefail"].map(str::to_owned).into(),
         Some("sh") => ["sh", "-eu"].map(str::to_owned).into(),

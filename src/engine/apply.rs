@@ -102,15 +102,8 @@ impl Run {
                 self.rollback = Some((by.clone(), why.clone(), at));
                 Ok(())
             }
-            Fact::BreakGlassUsed { why, .. } => {
-                self.break_glass = Some(why.clone());
-                if matches!(self.phase, Phase::CalendarClosed(_)) {
-                    self.phase = Phase::Entered;
-                }
-                Ok(())
-            }
-            Fact::CalendarClosed { reason } => {
-                self.phase = Phase::CalendarClosed(reason.clone());
+            Fact::BreakGlassUsed { .. } | Fact::CalendarClosed { .. } => {
+                self.apply_calendar(fact);
                 Ok(())
             }
             Fact::GuardSample { .. }
@@ -126,6 +119,19 @@ impl Run {
             | Fact::TrailRecovered { .. }
             | Fact::AnchorMade { .. } => Ok(()),
             step => self.apply_step(at, step),
+        }
+    }
+
+    fn apply_calendar(&mut self, fact: &Fact) {
+        match fact {
+            Fact::BreakGlassUsed { why, .. } => {
+                self.break_glass = Some(why.clone());
+                if matches!(self.phase, Phase::CalendarClosed(_)) {
+                    self.phase = Phase::Entered;
+                }
+            }
+            Fact::CalendarClosed { reason } => self.phase = Phase::CalendarClosed(reason.clone()),
+            _ => {}
         }
     }
 

@@ -89,10 +89,8 @@ impl LineCutter {
                     self.skipping = true;
                 }
             }
-            if ended {
-                if !std::mem::take(&mut self.skipping) {
-                    each(self.take());
-                }
+            if ended && !std::mem::take(&mut self.skipping) {
+                each(self.take());
             }
         }
     }

@@ -333,128 +333,156 @@ fn toggles(code: KeyCode) -> bool {
 
 fn choose(ui: &mut Ui, run: &Run, mut dialog: Dialog, key: KeyEvent) -> Vec<Act> {
     let code = key.code;
-    let acts = match &mut dialog.kind {
-        Kind::Help => (code == KeyCode::Char('?') || code == KeyCode::Char('q')).then(Vec::new),
-        Kind::Trail { up } => {
-            match code {
-                KeyCode::Char('k') | KeyCode::Up => *up += 1,
-                KeyCode::Char('j') | KeyCode::Down => *up = up.saturating_sub(1),
-                KeyCode::PageUp => *up += 10,
-                KeyCode::PageDown => *up = up.saturating_sub(10),
-                KeyCode::Char('q' | '@') => return Vec::new(),
-                _ => {}
-            }
-            None
-        }
+    let step = match &mut dialog.kind {
+        Kind::Help => matches!(code, KeyCode::Char('?' | 'q')).then(Vec::new),
+        Kind::Trail { up } => scroll_trail(up, code),
         Kind::Quit { yes } => yes_no(yes, code).map(|yes| if yes { vec![Act::Quit] } else { Vec::new() }),
         Kind::Ripcord { yes } => yes_no(yes, code).map(|yes| {
             let why = "the operator pulled the ripcord".to_owned();
             if yes { vec![Act::Command(Command::Rollback { why })] } else { Vec::new() }
         }),
-        Kind::Confirm { step, word, typed, yes } => {
-            let typed_word = word.as_ref().map(|_| typed.text.clone());
-            let said = match word {
-                Some(_) if code == KeyCode::Enter => Some(true),
-                Some(_) => None,
-                None => yes_no(yes, code),
-            };
-            said.map(|yes| {
-                let step = step.clone();
-                vec![Act::Command(if yes {
-                    Command::Confirm { step, typed: typed_word, selected: None }
-                } else {
-                    Command::Decline { step }
-                })]
-            })
-        }
+        Kind::Confirm { step, word, typed, yes } => confirm_key(step, word.as_deref(), typed, yes, code),
         Kind::Line { line, text } => (code == KeyCode::Enter).then(|| line_done(ui, line, text.text.trim())),
         Kind::Checklist { step, row } => return checklist(ui, run, step.clone(), *row, code),
-        Kind::Manual { step, text, file } => (code == KeyCode::Enter).then(|| {
-            let given = text.text.trim().to_owned();
-            match (*file && !given.is_empty(), given.is_empty()) {
-                (true, _) => vec![Act::EvidenceFile(step.clone(), given)],
-                (false, true) => vec![Act::Command(Command::Done { step: step.clone(), evidence: None })],
-                (false, false) => {
-                    let evidence = EvidenceGiven { text: Some(given), ..EvidenceGiven::default() };
-                    vec![Act::Command(Command::Done { step: step.clone(), evidence: Some(evidence) })]
-                }
-            }
-        }),
-        Kind::Approval { step, who, note, field } => match code {
-            KeyCode::Tab | KeyCode::BackTab | KeyCode::Down | KeyCode::Up => {
-                *field = 1 - *field;
-                None
-            }
-            KeyCode::Enter if who.text.trim().is_empty() => {
-                ui.status = Some("who approves? Their name is recorded as claimed; `ripcord approve` from their own login is stronger".into());
-                None
-            }
-            KeyCode::Enter => {
-                let note = Some(note.text.trim().to_owned()).filter(|note| !note.is_empty());
-                Some(vec![Act::CommandAs(who.text.trim().to_owned(), Command::Approve { step: step.clone(), note })])
-            }
-            KeyCode::Char('r') if key.modifiers.contains(KeyModifiers::CONTROL) => {
-                let line = Line::Refuse { step: step.clone(), who: who.text.trim().to_owned() };
-                show(ui, Kind::Line { line, text: Edit::default() });
-                return Vec::new();
-            }
-            _ => None,
-        },
+        Kind::Manual { step, text, file } => {
+            (code == KeyCode::Enter).then(|| manual_done(step, text.text.trim(), *file))
+        }
+        Kind::Approval { step, who, note, field } => approval_key(ui, step, who, note, field, key),
         Kind::Decision { step, row, reason, asking } => decision(ui, run, step, row, reason, asking, code),
-        Kind::Input { step, fields, row } => match code {
-            KeyCode::Enter if *row + 1 < fields.len() => {
-                *row += 1;
-                None
-            }
-            KeyCode::Enter => {
-                let given = fields.iter().filter(|(_, edit)| !edit.text.is_empty());
-                let values =
-                    given.map(|(name, edit)| (name.clone(), serde_json::Value::String(edit.text.clone()))).collect();
-                Some(vec![Act::Command(Command::Provide { step: step.clone(), values })])
-            }
-            code => {
-                moved(row, fields.len(), code);
-                None
-            }
-        },
-        Kind::Failure { step, row } => {
-            let options = failure_options(run, step);
-            if moved(row, options.len(), code) {
-                None
-            } else {
-                let hot = options.iter().position(|(key, _, _)| code == KeyCode::Char(*key));
-                let chosen = hot.or_else(|| (code == KeyCode::Enter).then_some(*row));
-                chosen.and_then(|index| options.get(index)).map(|(_, _, what)| failure(ui, step, *what))
-            }
-        }
-        Kind::Unknown { step, row } => {
-            if moved(row, 3, code) || code != KeyCode::Enter {
-                None
-            } else {
-                let outcome = [Resolution::Succeeded, Resolution::Failed, Resolution::Retry][*row % 3];
-                let why = "the operator looked".to_owned();
-                Some(vec![Act::Command(Command::Resolve { step: step.clone(), outcome, why })])
-            }
-        }
-        Kind::Guard { guard, row } => {
-            if moved(row, 2, code) || code != KeyCode::Enter {
-                None
-            } else if *row == 1 {
-                let why = run.guards().get(*guard).and_then(|state| state.tripped.clone()).unwrap_or_default();
-                Some(vec![Act::Command(Command::Rollback { why })])
-            } else {
-                show(ui, Kind::Line { line: Line::Dismiss(*guard), text: Edit::default() });
-                return Vec::new();
-            }
-        }
+        Kind::Input { step, fields, row } => input_key(step, fields, row, code),
+        Kind::Failure { step, row } => failure_key(ui, run, step, row, code),
+        Kind::Unknown { step, row } => unknown_key(step, row, code),
+        Kind::Guard { guard, row } => guard_key(ui, run, *guard, row, code),
     };
-    match acts {
+    match step {
         Some(acts) => acts,
         None => {
             ui.dialog = Some(dialog);
             Vec::new()
         }
     }
+}
+
+fn scroll_trail(up: &mut usize, code: KeyCode) -> Option<Vec<Act>> {
+    match code {
+        KeyCode::Char('k') | KeyCode::Up => *up += 1,
+        KeyCode::Char('j') | KeyCode::Down => *up = up.saturating_sub(1),
+        KeyCode::PageUp => *up += 10,
+        KeyCode::PageDown => *up = up.saturating_sub(10),
+        KeyCode::Char('q' | '@') => return Some(Vec::new()),
+        _ => {}
+    }
+    None
+}
+
+fn confirm_key(step: &StepId, word: Option<&str>, typed: &Edit, yes: &mut bool, code: KeyCode) -> Option<Vec<Act>> {
+    let said = match word {
+        Some(_) => (code == KeyCode::Enter).then_some(true),
+        None => yes_no(yes, code),
+    }?;
+    let step = step.clone();
+    let typed = word.map(|_| typed.text.clone());
+    Some(vec![Act::Command(if said {
+        Command::Confirm { step, typed, selected: None }
+    } else {
+        Command::Decline { step }
+    })])
+}
+
+fn manual_done(step: &StepId, given: &str, file: bool) -> Vec<Act> {
+    let step = step.clone();
+    if given.is_empty() {
+        return vec![Act::Command(Command::Done { step, evidence: None })];
+    }
+    if file {
+        return vec![Act::EvidenceFile(step, given.to_owned())];
+    }
+    let evidence = EvidenceGiven { text: Some(given.to_owned()), ..EvidenceGiven::default() };
+    vec![Act::Command(Command::Done { step, evidence: Some(evidence) })]
+}
+
+fn approval_key(
+    ui: &mut Ui,
+    step: &StepId,
+    who: &Edit,
+    note: &Edit,
+    field: &mut usize,
+    key: KeyEvent,
+) -> Option<Vec<Act>> {
+    let name = who.text.trim().to_owned();
+    let refuses = key.code == KeyCode::Char('r') && key.modifiers.contains(KeyModifiers::CONTROL);
+    match key.code {
+        KeyCode::Tab | KeyCode::BackTab | KeyCode::Down | KeyCode::Up => {
+            *field = 1 - *field;
+            None
+        }
+        KeyCode::Enter if name.is_empty() => {
+            ui.status = Some(
+                "who approves? Their name is recorded as claimed; `ripcord approve` from their own login is stronger"
+                    .into(),
+            );
+            None
+        }
+        KeyCode::Enter => {
+            let note = Some(note.text.trim().to_owned()).filter(|note| !note.is_empty());
+            Some(vec![Act::CommandAs(name, Command::Approve { step: step.clone(), note })])
+        }
+        _ if refuses => {
+            show(ui, Kind::Line { line: Line::Refuse { step: step.clone(), who: name }, text: Edit::default() });
+            Some(Vec::new())
+        }
+        _ => None,
+    }
+}
+
+fn input_key(step: &StepId, fields: &[(String, Edit)], row: &mut usize, code: KeyCode) -> Option<Vec<Act>> {
+    match code {
+        KeyCode::Enter if *row + 1 < fields.len() => {
+            *row += 1;
+            None
+        }
+        KeyCode::Enter => {
+            let given = fields.iter().filter(|(_, edit)| !edit.text.is_empty());
+            let values =
+                given.map(|(name, edit)| (name.clone(), serde_json::Value::String(edit.text.clone()))).collect();
+            Some(vec![Act::Command(Command::Provide { step: step.clone(), values })])
+        }
+        code => {
+            moved(row, fields.len(), code);
+            None
+        }
+    }
+}
+
+fn failure_key(ui: &mut Ui, run: &Run, step: &StepId, row: &mut usize, code: KeyCode) -> Option<Vec<Act>> {
+    let options = failure_options(run, step);
+    if moved(row, options.len(), code) {
+        return None;
+    }
+    let hot = options.iter().position(|(key, _, _)| code == KeyCode::Char(*key));
+    let chosen = hot.or_else(|| (code == KeyCode::Enter).then_some(*row))?;
+    options.get(chosen).map(|(_, _, what)| failure(ui, step, *what))
+}
+
+fn unknown_key(step: &StepId, row: &mut usize, code: KeyCode) -> Option<Vec<Act>> {
+    if moved(row, 3, code) || code != KeyCode::Enter {
+        return None;
+    }
+    let outcome = [Resolution::Succeeded, Resolution::Failed, Resolution::Retry][*row % 3];
+    let why = "the operator looked".to_owned();
+    Some(vec![Act::Command(Command::Resolve { step: step.clone(), outcome, why })])
+}
+
+fn guard_key(ui: &mut Ui, run: &Run, guard: usize, row: &mut usize, code: KeyCode) -> Option<Vec<Act>> {
+    if moved(row, 2, code) || code != KeyCode::Enter {
+        return None;
+    }
+    if *row == 1 {
+        let why = run.guards().get(guard).and_then(|state| state.tripped.clone()).unwrap_or_default();
+        return Some(vec![Act::Command(Command::Rollback { why })]);
+    }
+    show(ui, Kind::Line { line: Line::Dismiss(guard), text: Edit::default() });
+    Some(Vec::new())
 }
 
 /// Cancel has the focus; `y` and `n` answer too.

@@ -33,8 +33,11 @@ fn an_output_is_private_and_never_overwrites_one() {
     use std::os::unix::fs::PermissionsExt;
     let dir = tempfile::tempdir().unwrap();
     let ticket = Ticket::new("look", 1);
-    let names: Vec<_> =
-        (0..2).map(|_| OutputSink::create(dir.path(), &ticket, &Default::default(), mpsc::channel(1).0).finish().unwrap().file).collect();
+    let names: Vec<_> = (0..2)
+        .map(|_| {
+            OutputSink::create(dir.path(), &ticket, &Default::default(), mpsc::channel(1).0).finish().unwrap().file
+        })
+        .collect();
     assert_eq!(names, ["output/look.1.log", "output/look.1-2.log"]);
     let mode = |path: &str| dir.path().join(path).metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!((mode("output"), mode(&names[0])), (0o700, 0o600));

@@ -1,5 +1,7 @@
 //! One test binary: everything that needs nothing but cargo.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::too_many_lines, reason = "tests say what they expect")]
+
 mod books;
 #[cfg(feature = "app")]
 mod effects;

@@ -62,12 +62,16 @@ impl WatchHub {
         let mut hub = Self { restarts: watch::Sender::new(Restart::default()), tasks: JoinSet::new() };
         let target = ClusterNews::Target { namespace: spec.namespace.clone(), pods: spec.pods.clone() };
         let _ = news.try_send(Observation::Cluster(target));
-        let source = |what: &str| Source { client: cluster.client.clone(), server: cluster.server.clone(), what: what.to_owned() };
+        let source = |what: &str| Source {
+            client: cluster.client.clone(),
+            server: cluster.server.clone(),
+            what: what.to_owned(),
+        };
         hub.tasks.spawn(heartbeat::run(source("read /readyz"), news.clone(), hub.restarts.clone()));
-        hub.keep(Pods { namespace: spec.namespace.clone(), selector: spec.pods }, &source, &news);
-        hub.keep(Events { namespace: spec.namespace.clone() }, &source, &news);
+        hub.keep(Pods { namespace: spec.namespace.clone(), selector: spec.pods }, source, &news);
+        hub.keep(Events { namespace: spec.namespace.clone() }, source, &news);
         for (kind, names) in spec.workloads.by_kind() {
-            hub.keep(kinds::Workloads { namespace: spec.namespace.clone(), kind, names }, &source, &news);
+            hub.keep(kinds::Workloads { namespace: spec.namespace.clone(), kind, names }, source, &news);
         }
         hub
     }
@@ -151,7 +155,10 @@ async fn keep<K: Watched>(mut session: Session<K>, mut restarts: watch::Receiver
 }
 
 /// Until the watch is back the pane says what the heartbeat met.
-async fn announce<K: Watched>(session: &Session<K>, restarts: &mut watch::Receiver<Restart>) -> Result<(), session::Closed> {
+async fn announce<K: Watched>(
+    session: &Session<K>,
+    restarts: &mut watch::Receiver<Restart>,
+) -> Result<(), session::Closed> {
     let why = restarts.borrow_and_update().why.clone();
     match why {
         Some(failure) => session.feed(FeedState::Failed(failure.trouble(None))).await,

@@ -55,7 +55,10 @@ impl Source {
 
 impl Answer {
     /// The next piece, `None` at the end.
-    pub async fn piece(&mut self, limit: Duration) -> Result<Option<impl AsRef<[u8]> + std::ops::Deref<Target = [u8]> + use<>>, Failure> {
+    pub async fn piece(
+        &mut self,
+        limit: Duration,
+    ) -> Result<Option<impl AsRef<[u8]> + std::ops::Deref<Target = [u8]> + use<>>, Failure> {
         loop {
             let frame = match tokio::time::timeout(limit, self.body.frame()).await {
                 Ok(Some(Ok(frame))) => frame,

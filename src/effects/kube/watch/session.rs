@@ -136,7 +136,12 @@ impl<K: Watched> Session<K> {
         let mut next = String::new();
         let mut limit = FIRST_PAGE;
         loop {
-            let path = format!("{}?{}&limit={limit}&continue={}", self.kind.path(), self.kind.query(), super::kinds::encode(&next));
+            let path = format!(
+                "{}?{}&limit={limit}&continue={}",
+                self.kind.path(),
+                self.kind.query(),
+                super::kinds::encode(&next)
+            );
             let meta = self.page(&path).await?;
             if meta.next.is_empty() {
                 self.change(Change::End).await?;
@@ -157,7 +162,8 @@ impl<K: Watched> Session<K> {
                 self.change(Change::Listed(rows)).await?;
             }
         }
-        serde_json::from_slice(splitter.metadata()).map_err(|_| End::Failed(Failure::away(&self.source.server, "the list was cut short")))
+        serde_json::from_slice(splitter.metadata())
+            .map_err(|_| End::Failed(Failure::away(&self.source.server, "the list was cut short")))
     }
 
     async fn watch(&mut self) -> Result<End, End> {
@@ -196,7 +202,9 @@ impl<K: Watched> Session<K> {
 }
 
 fn parse<T: serde::de::DeserializeOwned>(text: &[u8]) -> Option<T> {
-    serde_json::from_slice(text).map_err(|error| tracing::debug!(%error, "an object that is not understood is left out")).ok()
+    serde_json::from_slice(text)
+        .map_err(|error| tracing::debug!(%error, "an object that is not understood is left out"))
+        .ok()
 }
 
 /// The changes of one piece, in order, like ones together.

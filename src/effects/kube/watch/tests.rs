@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::observe::{cluster::{ClusterView, Pane}};
+use crate::observe::cluster::{ClusterView, Pane};
 
 type Bytes = <Body as http_body::Body>::Data;
 type Out = UnsyncBoxBody<Bytes, std::io::Error>;
@@ -69,7 +69,8 @@ impl Script {
             };
         }
         let mut lists = self.lists.lock().unwrap();
-        let (code, body) = if lists.len() > 1 { lists.pop_front() } else { lists.front().cloned() }.unwrap_or((500, "no script".into()));
+        let (code, body) = if lists.len() > 1 { lists.pop_front() } else { lists.front().cloned() }
+            .unwrap_or((500, "no script".into()));
         text(code, body)
     }
 
@@ -173,7 +174,13 @@ async fn pages_become_rows_and_changes_follow() {
     let mut seen = Seen::start(&script);
     seen.until(Seen::is_live).await;
     assert_eq!(seen.names(), ["a", "b", "c"]);
-    watch.send(line("ADDED", pod("d", 11)) + &line("DELETED", pod("a", 12)) + &line("BOOKMARK", json!({"metadata": {"resourceVersion": "20"}}))).unwrap();
+    watch
+        .send(
+            line("ADDED", pod("d", 11))
+                + &line("DELETED", pod("a", 12))
+                + &line("BOOKMARK", json!({"metadata": {"resourceVersion": "20"}})),
+        )
+        .unwrap();
     seen.until(|view| view.pods.total() == 3 && view.pods.get("d").is_some()).await;
     assert_eq!(seen.names(), ["b", "c", "d"]);
     drop(watch);
@@ -198,7 +205,11 @@ async fn too_old_a_version_lists_again_aside() {
     seen.until(Seen::is_live).await;
     assert_eq!(seen.names(), ["b"]);
     assert!(seen.view.pods.get("a").is_some_and(|entry| entry.gone.is_some()));
-    assert!(seen.words.contains(&"resyncing".to_owned()) && !seen.words.iter().any(|w| w.contains("STALE")), "{:?}", seen.words);
+    assert!(
+        seen.words.contains(&"resyncing".to_owned()) && !seen.words.iter().any(|w| w.contains("STALE")),
+        "{:?}",
+        seen.words
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -280,10 +291,18 @@ async fn a_watch_that_closes_at_once_is_not_hammered() {
 
 #[test]
 fn workloads_are_watched_by_kind() {
-    let named = WorkloadChoice::Named(vec!["ml-api".into(), "Deployment/canary".into(), "statefulset/db".into(), "CronJob/x".into()]);
+    let named = WorkloadChoice::Named(vec![
+        "ml-api".into(),
+        "Deployment/canary".into(),
+        "statefulset/db".into(),
+        "CronJob/x".into(),
+    ]);
     assert_eq!(
         named.by_kind(),
-        [("Deployment", Some(vec!["ml-api".to_owned(), "canary".to_owned()])), ("StatefulSet", Some(vec!["db".to_owned()]))]
+        [
+            ("Deployment", Some(vec!["ml-api".to_owned(), "canary".to_owned()])),
+            ("StatefulSet", Some(vec!["db".to_owned()]))
+        ]
     );
     assert_eq!(WorkloadChoice::All.by_kind(), [("Deployment", None)]);
 }

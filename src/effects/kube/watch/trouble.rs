@@ -25,12 +25,14 @@ impl Failure {
     /// The server answered with an error.
     pub fn status(status: StatusCode, headers: &HeaderMap, body: &[u8], what: &str) -> Self {
         let said = said(body);
-        let wait = headers.get(http::header::RETRY_AFTER).and_then(|v| v.to_str().ok()?.parse().ok()).map(Duration::from_secs);
+        let wait =
+            headers.get(http::header::RETRY_AFTER).and_then(|v| v.to_str().ok()?.parse().ok()).map(Duration::from_secs);
         let (kind, why) = match status {
             StatusCode::FORBIDDEN => (TroubleKind::Forbidden, format!("may not {what}")),
-            StatusCode::UNAUTHORIZED => {
-                (TroubleKind::Login, "the API server refuses this login (401); log in in another terminal, then Ctrl-r".to_owned())
-            }
+            StatusCode::UNAUTHORIZED => (
+                TroubleKind::Login,
+                "the API server refuses this login (401); log in in another terminal, then Ctrl-r".to_owned(),
+            ),
             StatusCode::TOO_MANY_REQUESTS => (TroubleKind::Throttled, "the API server throttles us (429)".to_owned()),
             _ => (TroubleKind::Refused, format!("the API server says {}: {said}", status.as_u16())),
         };
@@ -45,7 +47,12 @@ impl Failure {
     }
 
     pub fn away(server: &str, why: &str) -> Self {
-        Self { kind: TroubleKind::Away, why: format!("cannot reach {server}: {}", visible::line(why)), wait: None, is_gone: false }
+        Self {
+            kind: TroubleKind::Away,
+            why: format!("cannot reach {server}: {}", visible::line(why)),
+            wait: None,
+            is_gone: false,
+        }
     }
 
     /// The request did not get an answer.
@@ -83,7 +90,14 @@ mod tests {
 
     #[test]
     fn each_answer_is_told_apart() {
-        let status = |code: u16| Failure::status(StatusCode::from_u16(code).unwrap(), &HeaderMap::new(), br#"{"message":"no\u001b[2J"}"#, "list pods in ns a");
+        let status = |code: u16| {
+            Failure::status(
+                StatusCode::from_u16(code).unwrap(),
+                &HeaderMap::new(),
+                br#"{"message":"no\u001b[2J"}"#,
+                "list pods in ns a",
+            )
+        };
         assert_eq!((status(403).kind, status(403).why.as_str()), (TroubleKind::Forbidden, "may not list pods in ns a"));
         assert_eq!(status(401).kind, TroubleKind::Login);
         assert_eq!(status(500).why, "the API server says 500: no\\u{1b}[2J");
