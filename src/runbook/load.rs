@@ -86,13 +86,7 @@ impl Loader {
         }
     }
 
-    fn text(
-        &mut self,
-        path: &Path,
-        text: &str,
-        open: &mut Vec<PathBuf>,
-        outer: Option<&Outer>,
-    ) -> Option<Runbook> {
+    fn text(&mut self, path: &Path, text: &str, open: &mut Vec<PathBuf>, outer: Option<&Outer>) -> Option<Runbook> {
         let mut problems = Problems::new(path, text);
         let tree = match tree::read(text) {
             Ok(tree) => tree,

@@ -40,7 +40,8 @@ pub(super) fn mend(value: Value) -> Option<(RunbookDoc, bool)> {
     if map.get("rollback").is_some_and(Value::is_array) {
         lane(&mut map, "rollback");
     }
-    if map.get("rollback").is_some_and(|back| serde_json::from_value::<super::doc::RollbackDoc>(back.clone()).is_err()) {
+    if map.get("rollback").is_some_and(|back| serde_json::from_value::<super::doc::RollbackDoc>(back.clone()).is_err())
+    {
         map.remove("rollback");
     }
     serde_json::from_value(Value::Object(map)).ok().map(|doc| (doc, false))

@@ -204,7 +204,10 @@ fn the_shipped_schema_is_the_one_of_the_types() {
 fn rules_that_are_easily_missed_are_said_too() {
     let helm = "baseline: {helmRelease: ml}\n";
     let cases: &[(&str, &[&str])] = &[
-        ("secrets: {k: {fromEnv: K}}\nsteps:\n- {id: a, env: {X: '${{ secrets }}'}, run: x}\n", &["may not stand here"]),
+        (
+            "secrets: {k: {fromEnv: K}}\nsteps:\n- {id: a, env: {X: '${{ secrets }}'}, run: x}\n",
+            &["may not stand here"],
+        ),
         (
             "secrets: {k: {fromEnv: K}}\nsteps:\n- {id: a, env: {X: '${{ secrets.k | upper }}'}, run: x}\n",
             &["may not stand here"],
@@ -234,21 +237,25 @@ fn rules_that_are_easily_missed_are_said_too() {
             "steps:\n- {id: a, checklist: {items: [{text: x, probe: {query: up, successCondition: reslt > 1}}]}}\n",
             &["did you mean `result`"],
         ),
+        ("steps:\n- {id: a, run: x, verify: {query: 'sum(up', successCondition: result > 1}}\n", &["does not parse"]),
         (
-            "steps:\n- {id: a, run: x, verify: {query: 'sum(up', successCondition: result > 1}}\n",
-            &["does not parse"],
-        ),
-        (
-            &format!("{helm}steps:\n- {{id: a, kubernetes: {{rolloutUndo: {{kind: Deployment, name: x, toRevision: '${{{{ baseline.revision }}}}'}}}}}}\n"),
+            &format!(
+                "{helm}steps:\n- {{id: a, kubernetes: {{rolloutUndo: {{kind: Deployment, name: x, toRevision: '${{{{ baseline.revision }}}}'}}}}}}\n"
+            ),
             &["not of the Deployment `x`"],
         ),
         (
-            &format!("{helm}steps:\n- {{id: a, helm: {{rollback: {{release: other, revision: '${{{{ baseline.revision }}}}'}}}}}}\n"),
+            &format!(
+                "{helm}steps:\n- {{id: a, helm: {{rollback: {{release: other, revision: '${{{{ baseline.revision }}}}'}}}}}}\n"
+            ),
             &["not of the release `other`"],
         ),
         (&format!("{helm}steps:\n- {{id: a, helm: {{rollback: {{release: ml, revision: 0}}}}}}\n"), &["current − 1"]),
         (&format!("{helm}steps:\n- {{id: back-to-baseline, run: x}}\n"), &["made for the way back"]),
-        ("metadata: {name: t, reviewed: 2025-02-30}\napiVersion: ripcord/v1\nkind: Runbook\nsteps: [{id: a, run: x}]\n", &["is not a day"]),
+        (
+            "metadata: {name: t, reviewed: 2025-02-30}\napiVersion: ripcord/v1\nkind: Runbook\nsteps: [{id: a, run: x}]\n",
+            &["is not a day"],
+        ),
         ("steps:\n- {id: a, http: {url: localhost/health}}\n", &["not a web address"]),
         ("steps:\n- {id: a, http: {url: 'http://x', expect: {json: {status: ok}}}}\n", &["JSON pointer", "/status"]),
         ("params: {t: {min: 3}}\nsteps:\n- {id: a, run: x}\n", &["needs a number"]),
@@ -257,7 +264,10 @@ fn rules_that_are_easily_missed_are_said_too() {
         ("steps:\n- {id: a, undo: {none: ''}, run: x}\n", &["needs a reason"]),
         ("steps:\n- {id: a, approval: {prompt: p, minApprovals: 2, approvers: [lead]}}\n", &["only 1 people"]),
         ("steps:\n- {id: a, portForward: {service: monitoring/grafana}}\n", &["missing key `port`"]),
-        ("steps:\n- {id: a, tittle: x, when: params.nope, run: x}\n", &["did you mean `title`", "`params.nope` is not defined"]),
+        (
+            "steps:\n- {id: a, tittle: x, when: params.nope, run: x}\n",
+            &["did you mean `title`", "`params.nope` is not defined"],
+        ),
         ("steps:\n- {id: a, wait: 5x}\n- {id: b, next: nope, run: x}\n", &["not a duration", "no step `nope`"]),
         ("parms: {}\nsteps:\n- {id: a, onFailure: rollback, run: x}\n", &["did you mean `params`", "no way back"]),
         ("steps:\n- {id: a, title: ok, env: {A: ${{ params.x }}}, run: x}\n", &["needs quotes"]),

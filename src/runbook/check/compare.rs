@@ -78,9 +78,7 @@ fn compared<'a>(words: &[words::At<'a>], paths: &[Path<'a>], path: &Path<'a>, bo
         (Some(Word::Name("not")), Some(Word::Name("in"))) => others.extend(listed(words, at + 2)),
         _ => {}
     }
-    if path.words.start >= 2
-        && matches!(words[path.words.start - 1].word, Word::Sign(sign) if is_comparison(sign))
-    {
+    if path.words.start >= 2 && matches!(words[path.words.start - 1].word, Word::Sign(sign) if is_comparison(sign)) {
         others.extend(operand(words, path.words.start - 2, paths, book));
     }
     (others, filtered)

@@ -20,13 +20,7 @@ struct Edge {
     place: Place,
 }
 
-pub(super) fn check(
-    book: &Runbook,
-    steps: &[At<'_>],
-    outer: Option<&Outer>,
-    whole: bool,
-    problems: &mut Problems<'_>,
-) {
+pub(super) fn check(book: &Runbook, steps: &[At<'_>], outer: Option<&Outer>, whole: bool, problems: &mut Problems<'_>) {
     ids(steps, problems);
     let way_back = outer.map_or(!book.rollback.is_empty(), |outer| outer.has_way_back);
     for in_lane in [false, true] {

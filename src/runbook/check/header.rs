@@ -70,7 +70,10 @@ fn same_target(book: &Runbook, outer: &Outer, tree: &Node, problems: &mut Proble
         if own.is_some() && own != held {
             let held = held.as_deref().unwrap_or("not given");
             problems
-                .error(place(tree, &["target", key]), format!("another target: `{key}` is {held} in the runbook that holds this one"))
+                .error(
+                    place(tree, &["target", key]),
+                    format!("another target: `{key}` is {held} in the runbook that holds this one"),
+                )
                 .hint("leave it out: a nested runbook acts where its parent does");
         }
     }

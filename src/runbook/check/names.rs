@@ -41,13 +41,7 @@ struct Names<'a, 'b, 'c> {
     problems: &'b mut Problems<'c>,
 }
 
-pub(super) fn check(
-    book: &Runbook,
-    tree: &Node,
-    steps: &[At<'_>],
-    outer: Option<&Outer>,
-    problems: &mut Problems<'_>,
-) {
+pub(super) fn check(book: &Runbook, tree: &Node, steps: &[At<'_>], outer: Option<&Outer>, problems: &mut Problems<'_>) {
     let ids = steps.iter().map(|at| at.step.id().as_str()).collect();
     let mut names = Names { book, ids, steps, outer, problems };
     names.header(tree);
@@ -233,7 +227,8 @@ impl Names<'_, '_, '_> {
     fn filters(&mut self, source: &str, place: Place) {
         for (kind, name) in words::filters_and_tests(&words::words(source)) {
             if !expr::is_known(kind, name) {
-                let hint = if kind == "filter" { "such as `int`, `float`, `length`, `default`" } else { "such as `defined`" };
+                let hint =
+                    if kind == "filter" { "such as `int`, `float`, `length`, `default`" } else { "such as `defined`" };
                 self.problems.error(place, format!("there is no {kind} `{name}`")).hint(hint);
             }
         }

@@ -70,17 +70,24 @@ fn web(http: &Http, node: &Node, problems: &mut Problems<'_>) {
         problems.error(node.key_place("json"), "`body` and `json` exclude each other");
     }
     if !expr::is_templated(&http.url) && !["http://", "https://"].iter().any(|start| http.url.starts_with(start)) {
-        problems.error(at("url"), format!("«{}» is not a web address", http.url)).hint("it begins with http:// or https://");
+        problems
+            .error(at("url"), format!("«{}» is not a web address", http.url))
+            .hint("it begins with http:// or https://");
     }
     let Some(expect) = node.get("expect") else { return };
     if let Some(Tpl::Value(status)) = http.expect.status
         && !(100..=599).contains(&status)
     {
-        problems.error(expect.get("status").map_or(expect.place, |node| node.place), format!("{status} is not an HTTP status"));
+        problems.error(
+            expect.get("status").map_or(expect.place, |node| node.place),
+            format!("{status} is not an HTTP status"),
+        );
     }
     for pointer in http.expect.json.keys().filter(|pointer| !pointer.is_empty() && !pointer.starts_with('/')) {
         let place = expect.get("json").map_or(expect.place, |node| node.key_place(pointer));
-        problems.error(place, format!("«{pointer}» is not a JSON pointer")).hint(format!("\"/{}\"", pointer.replace('.', "/")));
+        problems
+            .error(place, format!("«{pointer}» is not a JSON pointer"))
+            .hint(format!("\"/{}\"", pointer.replace('.', "/")));
     }
 }
 
@@ -126,13 +133,16 @@ fn common(at: &At<'_>, problems: &mut Problems<'_>) {
     for (name, node) in common.outputs.iter().zip(at.node.get("outputs").map(Node::items).unwrap_or_default()) {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
         if !name.chars().all(plain) || !name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
-            problems.error(node.place, format!("«{name}» is not the name of an output")).hint("letters, digits and `_`");
+            problems
+                .error(node.place, format!("«{name}» is not the name of an output"))
+                .hint("letters, digits and `_`");
         }
     }
     if let Some(backoff) = common.retries.as_ref().map(|retries| &retries.backoff)
         && !(backoff.factor >= 1.0 && backoff.factor.is_finite())
     {
-        let place = at.node.get("retries").and_then(|node| node.get("backoff")).map_or(at.node.place, |node| node.place);
+        let place =
+            at.node.get("retries").and_then(|node| node.get("backoff")).map_or(at.node.place, |node| node.place);
         problems.error(place, "a backoff `factor` below 1 would hurry").hint("1 waits as long each time, 2 doubles it");
     }
     for name in common.env.keys() {
@@ -288,7 +298,9 @@ fn analysis(book: &Runbook, gate: &Analysis, at: &At<'_>, problems: &mut Problem
             .error(node.key_place("interval"), format!("the interval {interval} is longer than the window {whole}"));
     }
     if gate.count == Some(Tpl::Value(0)) {
-        problems.error(node.key_place("count"), "a gate that measures nothing can show nothing").hint("`count: 1` or more");
+        problems
+            .error(node.key_place("count"), "a gate that measures nothing can show nothing")
+            .hint("`count: 1` or more");
     }
     if gate.interval.as_ref().and_then(Tpl::value).is_some_and(|interval| interval.get().is_zero()) {
         problems.error(node.key_place("interval"), "the interval must be longer than zero");

@@ -76,11 +76,15 @@ pub(super) fn kubernetes(verb: &Kubernetes, node: &Node, problems: &mut Problems
             workload(&undo.kind, node, problems);
             if matches!(undo.to_revision, Some(Tpl::Value(revision)) if revision < 1) {
                 let place = node.get("toRevision").map_or(node.place, |node| node.place);
-                problems.error(place, "revisions begin at 1").hint("`${{ baseline.revision }}`, or a number of the history");
+                problems
+                    .error(place, "revisions begin at 1")
+                    .hint("`${{ baseline.revision }}`, or a number of the history");
             }
         }
         Kubernetes::Scale(scale) => {
-            for (key, given) in [("replicas", Some(&scale.replicas)), ("currentReplicas", scale.current_replicas.as_ref())] {
+            for (key, given) in
+                [("replicas", Some(&scale.replicas)), ("currentReplicas", scale.current_replicas.as_ref())]
+            {
                 if matches!(given, Some(Tpl::Value(count)) if *count < 0) {
                     let place = node.get(key).map_or(node.place, |node| node.place);
                     problems.error(place, format!("`{key}` cannot be less than 0"));
@@ -169,7 +173,9 @@ fn helm_rules(helm: &Helm, node: &Node, problems: &mut Problems<'_>) {
     for (key, value) in set.into_iter().flatten() {
         if matches!(value, Value::Array(_) | Value::Object(_) | Value::Null) {
             let place = node.get("set").map_or(node.place, |node| node.key_place(key));
-            problems.error(place, format!("`{key}` is not a single value")).hint("one dotted key each, or a `values` file");
+            problems
+                .error(place, format!("`{key}` is not a single value"))
+                .hint("one dotted key each, or a `values` file");
         }
     }
 }

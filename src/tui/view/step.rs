@@ -157,7 +157,12 @@ impl Lines<'_, '_> {
         self.gap();
         self.text(
             Tone::Plain,
-            &format!("{} of {} readings; if it ended now: {}", progress.read, progress.count, progress.would_be.word()),
+            &format!(
+                "{} of {} readings; if it ended now: {}",
+                progress.read,
+                progress.wanted,
+                progress.would_be.result.word()
+            ),
         );
         for rule in progress.rules {
             let last = rule.last.as_ref().map_or_else(
