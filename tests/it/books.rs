@@ -330,6 +330,46 @@ fn a_nested_runbook_is_held_against_the_one_that_holds_it() {
     assert_eq!(with_child(undo, "steps:\n- {id: a, run: x}\n"), "");
 }
 
+/// Every runbook this repository ships loads, with nothing to say about it.
+#[test]
+fn the_shipped_runbooks_pass_their_own_check() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks");
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|end| end == "yaml") {
+            let text: String = match runbook::load(&path) {
+                Ok(loaded) => loaded.warnings.iter().map(Problem::render).collect(),
+                Err(problems) => problems.iter().map(Problem::render).collect(),
+            };
+            assert_eq!(text, "", "{}", path.display());
+            count += 1;
+        }
+    }
+    assert!(count >= 8, "{count}");
+}
+
+/// The coverage table names runbooks and steps that are there.
+#[test]
+fn the_guide_is_covered_by_steps_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let table = std::fs::read_to_string(root.join("docs/guide-coverage.md")).unwrap();
+    let mut count = 0;
+    for name in table.split('`').skip(1).step_by(2).filter(|name| name.contains(".yaml#")) {
+        let (file, id) = name.split_once('#').unwrap();
+        let book = runbook::load(&root.join("runbooks").join(file)).unwrap().book;
+        let (step, item) = id.split_once('/').map_or((id, None), |(step, item)| (step, Some(item)));
+        let found = book.steps.iter().chain(&book.rollback).find(|found| found.id().as_str() == step);
+        let found = found.unwrap_or_else(|| panic!("{name}: no such step"));
+        if let Some(item) = item {
+            let runbook::model::Action::Checklist(list) = &found.action else { panic!("{name}: not a checklist") };
+            assert!(list.items.iter().any(|found| found.id == item), "{name}: no such item");
+        }
+        count += 1;
+    }
+    assert!(count > 60, "{count}");
+}
+
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]
 
