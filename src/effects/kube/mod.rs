@@ -2,4 +2,8 @@
 
 pub mod act;
 pub mod connect;
+pub mod describe;
+pub mod forward;
+pub mod logs;
+pub mod reading;
 pub mod watch;

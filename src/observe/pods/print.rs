@@ -43,10 +43,17 @@ pub fn print(pod: &SlimPod) -> Printed {
     let mut restarts = init.sidecars;
     let mut ready = init.ready;
     let mut has_running = false;
+    let mut failed = None;
     for container in status.container_statuses.iter().rev() {
         restarts.add(container);
         match says(&container.state) {
-            Some(said) => reason = said,
+            Some(said) => {
+                let ended = container.state.terminated.as_ref().filter(|_| !waits(&container.state));
+                if ended.is_some_and(|ended| ended.exit_code != 0) {
+                    failed = Some(said.clone());
+                }
+                reason = said;
+            }
             None if container.ready && container.state.running.is_some() => {
                 has_running = true;
                 ready += 1;
@@ -54,9 +61,14 @@ pub fn print(pod: &SlimPod) -> Printed {
             None => {}
         }
     }
-    // one container done while another runs is not "Completed"
-    if reason == "Completed" && has_running {
-        (if status.is_true("Ready") { "Running" } else { "NotReady" }).clone_into(&mut reason);
+    // one container done while another runs, or failed, is not "Completed" (the failed one counts since 1.36)
+    if reason == "Completed" {
+        reason = match failed {
+            _ if has_running && status.is_true("Ready") => "Running".to_owned(),
+            Some(failed) => failed,
+            None if has_running => "NotReady".to_owned(),
+            None => reason,
+        };
     }
     finish(pod, ready, sidecars, reason, &restarts)
 }
@@ -111,9 +123,13 @@ fn stuck(state: &State, done: usize, total: usize) -> String {
     }
 }
 
+fn waits(state: &State) -> bool {
+    state.waiting.as_ref().is_some_and(|waiting| !waiting.reason.is_empty())
+}
+
 /// What a container that does not run says about itself.
 fn says(state: &State) -> Option<String> {
-    if let Some(waiting) = state.waiting.as_ref().filter(|waiting| !waiting.reason.is_empty()) {
+    if let Some(waiting) = state.waiting.as_ref().filter(|_| waits(state)) {
         return Some(waiting.reason.clone());
     }
     let ended = state.terminated.as_ref()?;

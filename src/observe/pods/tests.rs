@@ -71,7 +71,11 @@ fn the_first_container_speaks_last() {
     let two = json!({"spec": spec(2), "status": {"phase": "Running", "containerStatuses": [
         {"state": {"terminated": {"exitCode": 0, "reason": "Completed"}}},
         {"state": {"terminated": {"exitCode": 1, "reason": "Error"}}}]}});
-    assert_eq!(cells(two), "0/2 Completed 0");
+    assert_eq!(cells(two), "0/2 Error 0", "a failure is not hidden behind a container that is done");
+    let three = json!({"spec": spec(2), "status": {"phase": "Running", "containerStatuses": [
+        {"state": {"waiting": {"reason": "CrashLoopBackOff"}}},
+        {"state": {"terminated": {"exitCode": 1}}}]}});
+    assert_eq!(cells(three), "0/2 CrashLoopBackOff 0");
 }
 
 #[test]

@@ -6,8 +6,10 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests: a panic is how they fail")]
 
 mod any_cluster;
+mod corpus;
 mod fates;
 mod faults;
+mod live;
 mod people;
 mod proxy;
 mod rows;

@@ -36,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use evidence::evidence;
 pub use history::{ReplicaSetRevision, deployment_revisions};
-pub use manifest::parse as parse_manifests;
+pub use manifest::{parse as parse_manifests, yaml as to_yaml};
 pub use outcome::ActOutcome;
 pub use probe::{look, reattach};
 pub use wire::{Fault, Marks, Wire};
