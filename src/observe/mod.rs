@@ -3,8 +3,10 @@
 pub mod cluster;
 pub mod events;
 pub mod filter;
+pub mod findings;
 pub mod freshness;
 pub mod human;
+pub mod logs;
 pub mod output;
 pub mod pods;
 pub mod workloads;
@@ -17,4 +19,6 @@ pub enum Observation {
     Output(output::OutputLine),
     /// Pods, events, workloads, and how fresh they are. Not dropped: a lost delete would leave a ghost.
     Cluster(cluster::ClusterNews),
+    /// Log lines and the streams they come from.
+    Logs(logs::LogNews),
 }

@@ -2,6 +2,7 @@
 
 mod dialog;
 mod frame;
+pub mod live;
 mod output;
 mod step;
 mod steps;

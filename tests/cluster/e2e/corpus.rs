@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api, Client,
     api::{DeleteParams, Patch, PatchParams, PostParams},
 };
-use k8s_openapi::api::core::v1::Pod;
 use ripcord::{
     effects::kube::connect::{ConnectOptions, connect},
     observe::pods::{PodRow, SlimPod},
@@ -43,8 +43,12 @@ fn time(dice: &mut Dice) -> String {
 
 fn state(dice: &mut Dice) -> Value {
     match dice.roll(6) {
-        0 => json!({"waiting": {"reason": dice.pick(&["CrashLoopBackOff", "ImagePullBackOff", "PodInitializing", "ContainerCreating", ""])}}),
-        1 => json!({"terminated": {"exitCode": dice.roll(3), "reason": dice.pick(&["Completed", "Error", "OOMKilled", ""])}}),
+        0 => {
+            json!({"waiting": {"reason": dice.pick(&["CrashLoopBackOff", "ImagePullBackOff", "PodInitializing", "ContainerCreating", ""])}})
+        }
+        1 => {
+            json!({"terminated": {"exitCode": dice.roll(3), "reason": dice.pick(&["Completed", "Error", "OOMKilled", ""])}})
+        }
         2 => json!({"terminated": {"exitCode": 137, "signal": dice.roll(2) * 9}}),
         3 => json!({}),
         _ => json!({"running": {"startedAt": time(dice)}}),
@@ -98,7 +102,9 @@ fn made(dice: &mut Dice, n: u64) -> Made {
         }
     }
     let seen = |dice: &mut Dice, names: &[String]| {
-        let some = usize::try_from(dice.roll(names.len() as u64 + 1)).unwrap().max(names.len().saturating_sub(usize::from(!dice.one_in(3))));
+        let some = usize::try_from(dice.roll(names.len() as u64 + 1))
+            .unwrap()
+            .max(names.len().saturating_sub(usize::from(!dice.one_in(3))));
         names[..some.min(names.len())].iter().map(|name| container(dice, name)).collect::<Vec<_>>()
     };
     let mut status = json!({"phase": dice.pick(&["Pending", "Running", "Running", "Succeeded", "Failed", "Unknown"]),
@@ -149,7 +155,11 @@ fn every_row_is_the_servers_own() {
     let here = Namespace::new("corpus");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let options = ConnectOptions { kubeconfig: Some(here.kubeconfig.clone()), namespace: Some(here.name.clone()), ..ConnectOptions::default() };
+        let options = ConnectOptions {
+            kubeconfig: Some(here.kubeconfig.clone()),
+            namespace: Some(here.name.clone()),
+            ..ConnectOptions::default()
+        };
         let client = connect(options).await.unwrap().client;
         let api: Api<Pod> = Api::namespaced(client.clone(), &here.name);
         let mut dice = Dice(20_261_123);
@@ -167,7 +177,10 @@ fn every_row_is_the_servers_own() {
         assert_eq!(rows.len() as u64, PODS);
         let mut words = std::collections::BTreeSet::new();
         for row in rows {
-            let theirs: Vec<String> = row["cells"].as_array().unwrap()[..9].iter().map(|c| c.as_str().map_or_else(|| c.to_string(), str::to_owned)).collect();
+            let theirs: Vec<String> = row["cells"].as_array().unwrap()[..9]
+                .iter()
+                .map(|c| c.as_str().map_or_else(|| c.to_string(), str::to_owned))
+                .collect();
             words.insert(theirs[2].clone());
             // an age may tick while the server prints
             let moments = [before - Duration::from_secs(1), before, after, after + Duration::from_secs(1)];

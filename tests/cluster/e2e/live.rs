@@ -38,7 +38,12 @@ struct Seen {
 
 impl Seen {
     /// Takes reports until the panes are as wanted.
-    async fn until<T>(&mut self, what: &str, seconds: u64, mut wanted: impl FnMut(&ClusterView, &LogView) -> Option<T>) -> T {
+    async fn until<T>(
+        &mut self,
+        what: &str,
+        seconds: u64,
+        mut wanted: impl FnMut(&ClusterView, &LogView) -> Option<T>,
+    ) -> T {
         let deadline = tokio::time::Instant::now() + Duration::from_secs(seconds);
         loop {
             if let Some(found) = wanted(&self.cluster, &self.logs) {
@@ -58,12 +63,21 @@ impl Seen {
 
     fn rows(&self) -> BTreeSet<String> {
         let now = self.cluster.cluster_now(Timestamp::now());
-        self.cluster.pods.shown(&PodFilter::default()).filter(|e| e.gone.is_none()).map(|e| e.row.cells(now)[..3].join(" ")).collect()
+        self.cluster
+            .pods
+            .shown(&PodFilter::default())
+            .filter(|e| e.gone.is_none())
+            .map(|e| e.row.cells(now)[..3].join(" "))
+            .collect()
     }
 }
 
 async fn cluster(here: &Namespace, kubeconfig: &Path) -> Cluster {
-    let options = ConnectOptions { kubeconfig: Some(kubeconfig.to_owned()), namespace: Some(here.name.clone()), ..ConnectOptions::default() };
+    let options = ConnectOptions {
+        kubeconfig: Some(kubeconfig.to_owned()),
+        namespace: Some(here.name.clone()),
+        ..ConnectOptions::default()
+    };
     connect(options).await.unwrap()
 }
 
@@ -94,7 +108,14 @@ fn every_fate_reads_as_kubectl_prints_it_and_has_its_cause() {
         for fate in fates {
             here.kubectl(["run", fate, &format!("--image=registry.example/api:{fate}")]);
         }
-        let wanted = [("crash", Cause::CrashLoop), ("oom", Cause::OutOfMemory), ("noimage", Cause::ImagePull), ("noconfig", Cause::Config), ("unready", Cause::Unready), ("evicted", Cause::Evicted)];
+        let wanted = [
+            ("crash", Cause::CrashLoop),
+            ("oom", Cause::OutOfMemory),
+            ("noimage", Cause::ImagePull),
+            ("noconfig", Cause::Config),
+            ("unready", Cause::Unready),
+            ("evicted", Cause::Evicted),
+        ];
         for (name, cause) in wanted {
             let says = seen
                 .until(&format!("{name}: {cause:?}"), 60, |view, _| {
@@ -106,13 +127,24 @@ fn every_fate_reads_as_kubectl_prints_it_and_has_its_cause() {
         }
         // two looks at moving things: they must agree at some moment
         seen.until("kubectl's rows", 60, |view, _| {
-            let ours: BTreeSet<String> = view.pods.shown(&PodFilter::default()).map(|e| e.row.cells(Timestamp::now())[..3].join(" ")).collect();
+            let ours: BTreeSet<String> =
+                view.pods.shown(&PodFilter::default()).map(|e| e.row.cells(Timestamp::now())[..3].join(" ")).collect();
             (ours == kubectl_rows(&here)).then_some(())
         })
         .await;
         let events = here.kubectl(["events", "--no-headers"]);
-        let theirs: BTreeSet<String> = events.lines().filter(|line| line.contains("Pod/noimage")).map(|line| squeeze(line.split_once("Normal").or(line.split_once("Warning")).unwrap().1)).collect();
-        let ours: BTreeSet<String> = seen.cluster.events.iter().filter(|g| &*g.newest.name == "noimage").map(|g| squeeze(&format!("{} {}/{} {}", g.newest.reason, g.newest.kind, g.newest.name, g.newest.message))).collect();
+        let theirs: BTreeSet<String> = events
+            .lines()
+            .filter(|line| line.contains("Pod/noimage"))
+            .map(|line| squeeze(line.split_once("Normal").or(line.split_once("Warning")).unwrap().1))
+            .collect();
+        let ours: BTreeSet<String> = seen
+            .cluster
+            .events
+            .iter()
+            .filter(|g| &*g.newest.name == "noimage")
+            .map(|g| squeeze(&format!("{} {}/{} {}", g.newest.reason, g.newest.kind, g.newest.name, g.newest.message)))
+            .collect();
         assert!(ours.is_subset(&theirs), "kubectl {theirs:#?}\nours {ours:#?}");
         here.kubectl(["delete", "pod", "v1", "--wait=false"]);
         seen.until("the deleted row struck", 60, |view, _| view.pods.get("v1")?.gone).await;
@@ -135,14 +167,20 @@ fn a_lost_cluster_is_stale_within_ten_seconds_and_comes_back_by_itself() {
         seen.until("live", 30, |view, _| (view.feed(Pane::Pods).state == FeedState::Watching).then_some(())).await;
         tokio::task::block_in_place(|| proxy.set(json!({"fault": "blackHole"})));
         let began = Timestamp::now();
-        seen.until("STALE", 20, |view, _| view.feed(Pane::Pods).word(Timestamp::now()).0.starts_with("STALE").then_some(())).await;
+        seen.until("STALE", 20, |view, _| {
+            view.feed(Pane::Pods).word(Timestamp::now()).0.starts_with("STALE").then_some(())
+        })
+        .await;
         let took = Timestamp::now().duration_since(began).as_secs();
         assert!(took <= 12, "{took} s");
         assert!(seen.cluster.pods.get("one").is_some(), "rows stay");
         here.kubectl(["run", "two", "--image=registry.example/api:v1"]);
         tokio::task::block_in_place(|| proxy.heal());
         seen.until("what happened meanwhile", 30, |view, _| view.pods.get("two").map(|_| ())).await;
-        seen.until("live again", 30, |view, _| view.feed(Pane::Pods).word(Timestamp::now()).0.starts_with("live").then_some(())).await;
+        seen.until("live again", 30, |view, _| {
+            view.feed(Pane::Pods).word(Timestamp::now()).0.starts_with("live").then_some(())
+        })
+        .await;
         assert!(!seen.words.iter().any(|word| word.is_empty()));
     });
 }
@@ -161,11 +199,23 @@ fn a_log_that_is_cut_again_and_again_loses_and_repeats_nothing() {
     here.install("v1.4.1");
     let proxy = Proxy::api();
     let config = proxy.kubeconfig();
-    let pod = here.kubectl(["get", "pods", "-l", "app=ml-api", "-o", "name"]).lines().next().unwrap().trim_start_matches("pod/").to_owned();
+    let pod = here
+        .kubectl(["get", "pods", "-l", "app=ml-api", "-o", "name"])
+        .lines()
+        .next()
+        .unwrap()
+        .trim_start_matches("pod/")
+        .to_owned();
     block_on(async {
         let through = cluster(&here, config.path()).await;
         let (sender, news) = mpsc::channel(256);
-        let spec = LogSpec { namespace: here.name.clone(), of: LogOf::Pod(pod), container: None, query: LogQuery::default(), title: "pod".into() };
+        let spec = LogSpec {
+            namespace: here.name.clone(),
+            of: LogOf::Pod(pod),
+            container: None,
+            query: LogQuery::default(),
+            title: "pod".into(),
+        };
         let _hub = LogHub::start(&through, spec, sender);
         let mut seen = Seen { cluster: ClusterView::default(), logs: LogView::default(), news, words: Vec::new() };
         for cut in 1..=3u64 {
@@ -195,10 +245,15 @@ fn a_forward_leads_to_a_pod() {
     here.install("v1.4.1");
     block_on(async {
         let direct = cluster(&here, &here.kubeconfig).await;
-        let model = PortForward { service: Some("ml-api".into()), port: Some(Tpl::Value(80)), ..PortForward::default() };
+        let model =
+            PortForward { service: Some("ml-api".into()), port: Some(Tpl::Value(80)), ..PortForward::default() };
         let forward = forward::open(&direct, &model).await.unwrap();
         let url = format!("http://{}/ns/{}/health", forward.local, here.name);
         let answer = tokio::task::spawn_blocking(move || http("GET", &url, None)).await.unwrap();
-        assert!(answer.as_ref().is_ok_and(|(code, body)| *code == 200 && body.contains("v1.4.1")), "{answer:?} {:?}", forward.state());
+        assert!(
+            answer.as_ref().is_ok_and(|(code, body)| *code == 200 && body.contains("v1.4.1")),
+            "{answer:?} {:?}",
+            forward.state()
+        );
     });
 }

@@ -36,7 +36,8 @@ pub async fn describe(cluster: &Cluster, of: &ObjectRef) -> anyhow::Result<Vec<S
     let wire = Wire::looking(&cluster.client, LIMIT);
     let object = masked(fetch(&wire, cluster, of).await?);
     let namespace = of.namespace.as_deref().unwrap_or(&cluster.namespace);
-    let endpoints = if at(&object, "/kind") == "Service" { endpoints(&wire, namespace, &of.name).await } else { Vec::new() };
+    let endpoints =
+        if at(&object, "/kind") == "Service" { endpoints(&wire, namespace, &of.name).await } else { Vec::new() };
     let events = events(&wire, namespace, &at(&object, "/metadata/uid")).await;
     Ok(lines(&object, &endpoints, events.as_ref(), now()))
 }
@@ -60,11 +61,18 @@ async fn fetch(wire: &Wire, cluster: &Cluster, of: &ObjectRef) -> anyhow::Result
     let resource = kinds::resolve(wire, &of.kind).await.map_err(|fault| anyhow!("{fault}"))?;
     let namespace = of.namespace.as_deref().unwrap_or(&cluster.namespace);
     let path = resource.path_of(namespace, &of.name).map_err(|fault| anyhow!("{fault}"))?;
-    wire.get(&path, &|_| ()).await.map_err(|fault| anyhow!("{fault}")).with_context(|| format!("{} {}", of.kind, of.name))
+    wire.get(&path, &|_| ())
+        .await
+        .map_err(|fault| anyhow!("{fault}"))
+        .with_context(|| format!("{} {}", of.kind, of.name))
 }
 
 async fn events(wire: &Wire, namespace: &str, uid: &str) -> Option<EventLog> {
-    let path = format!("/api/v1/namespaces/{}/events?fieldSelector=involvedObject.uid%3D{}", kinds::segment(namespace).ok()?, kinds::encoded(uid));
+    let path = format!(
+        "/api/v1/namespaces/{}/events?fieldSelector=involvedObject.uid%3D{}",
+        kinds::segment(namespace).ok()?,
+        kinds::encoded(uid)
+    );
     let answer = wire.get(&path, &|_| ()).await.ok()?;
     let mut log = EventLog::default();
     let all = list(&answer, "/items").iter().filter_map(|item| serde_json::from_value::<SlimEvent>(item.clone()).ok());
@@ -74,14 +82,19 @@ async fn events(wire: &Wire, namespace: &str, uid: &str) -> Option<EventLog> {
 
 async fn endpoints(wire: &Wire, namespace: &str, service: &str) -> Vec<String> {
     let Ok(segment) = kinds::segment(namespace) else { return Vec::new() };
-    let path = format!("/apis/discovery.k8s.io/v1/namespaces/{segment}/endpointslices?labelSelector=kubernetes.io%2Fservice-name%3D{}", kinds::encoded(service));
+    let path = format!(
+        "/apis/discovery.k8s.io/v1/namespaces/{segment}/endpointslices?labelSelector=kubernetes.io%2Fservice-name%3D{}",
+        kinds::encoded(service)
+    );
     let Ok(answer) = wire.get(&path, &|_| ()).await else { return Vec::new() };
     let slices = list(&answer, "/items").iter();
     let pairs = slices.flat_map(|slice| {
         let ports: Vec<String> = list(slice, "/ports").iter().map(|port| at(port, "/port")).collect();
         let ready = list(slice, "/endpoints").iter().filter(|one| one["conditions"]["ready"] != false);
         let addresses: Vec<String> = ready.flat_map(|one| list(one, "/addresses").iter().map(text::scalar)).collect();
-        addresses.into_iter().flat_map(move |address| ports.clone().into_iter().map(move |port| format!("{address}:{port}")))
+        addresses
+            .into_iter()
+            .flat_map(move |address| ports.clone().into_iter().map(move |port| format!("{address}:{port}")))
     });
     pairs.collect()
 }
@@ -109,7 +122,10 @@ fn lines(object: &Value, endpoints: &[String], events: Option<&EventLog>, now: T
             groups.reverse();
             for group in groups {
                 let event = &group.newest;
-                text.line(1, format!("{}\t{}\t{}\t{}", event.type_, event.reason, group.times.cell(now), event.message));
+                text.line(
+                    1,
+                    format!("{}\t{}\t{}\t{}", event.type_, event.reason, group.times.cell(now), event.message),
+                );
             }
         }
     }
@@ -152,8 +168,15 @@ mod tests {
                 "containerStatuses": [{"name": "c", "ready": false, "restartCount": 2, "state": {"waiting": {"reason": "CrashLoopBackOff"}},
                     "lastState": {"terminated": {"exitCode": 1, "reason": "Error", "finishedAt": "2026-01-01T00:00:00Z"}}}]}});
         let said = lines(&object, &[], Some(&EventLog::default()), Timestamp::UNIX_EPOCH).join("\n");
-        for expected in ["Name:             api", "Node:             n1/10.0.0.1", "    State:          Waiting", "      Reason:       CrashLoopBackOff",
-            "    Restart Count:  2", "      KEY:       <set to the key 'k' in secret 's'>  Optional: false", "Events:          <none>"] {
+        for expected in [
+            "Name:             api",
+            "Node:             n1/10.0.0.1",
+            "    State:          Waiting",
+            "      Reason:       CrashLoopBackOff",
+            "    Restart Count:  2",
+            "      KEY:       <set to the key 'k' in secret 's'>  Optional: false",
+            "Events:          <none>",
+        ] {
             assert!(said.contains(expected), "{expected}\n{said}");
         }
     }
@@ -169,6 +192,9 @@ mod tests {
     fn anything_else_is_shown_field_by_field() {
         let object = json!({"kind": "Widget", "apiVersion": "x/v1", "metadata": {"name": "w"}, "spec": {"clusterIP": "1", "parts": [{"a": 1}, 2]}});
         let said = lines(&object, &[], None, Timestamp::UNIX_EPOCH);
-        assert_eq!(&said[5..], ["Spec:", "  Cluster IP:  1", "  Parts:", "    A:  1", "    2", "Events:  cannot be read"]);
+        assert_eq!(
+            &said[5..],
+            ["Spec:", "  Cluster IP:  1", "  Parts:", "    A:  1", "    2", "Events:  cannot be read"]
+        );
     }
 }

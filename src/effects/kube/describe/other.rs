@@ -70,7 +70,8 @@ pub fn deployment(text: &mut Text, object: &Value) {
     text.field(0, "StrategyType", &at(object, "/spec/strategy/type"));
     text.field(0, "MinReadySeconds", &of("/spec/minReadySeconds"));
     if let Some(rolling) = object.pointer("/spec/strategy/rollingUpdate") {
-        let limits = format!("{} max unavailable, {} max surge", at(rolling, "/maxUnavailable"), at(rolling, "/maxSurge"));
+        let limits =
+            format!("{} max unavailable, {} max surge", at(rolling, "/maxUnavailable"), at(rolling, "/maxSurge"));
         text.line(0, format!("RollingUpdateStrategy:\t{limits}"));
     }
     template(text, object);
@@ -86,7 +87,10 @@ pub fn replica_set(text: &mut Text, object: &Value) {
     }
     let of = |pointer: &str| number(object, pointer);
     text.line(0, format!("Replicas:\t{} current / {} desired", of("/status/replicas"), of("/spec/replicas")));
-    text.line(0, format!("Pods:\t{} ready / {} available", of("/status/readyReplicas"), of("/status/availableReplicas")));
+    text.line(
+        0,
+        format!("Pods:\t{} ready / {} available", of("/status/readyReplicas"), of("/status/availableReplicas")),
+    );
     template(text, object);
     conditions(text, object);
 }
@@ -104,7 +108,12 @@ pub fn job(text: &mut Text, object: &Value) {
     if !completed.is_empty() {
         text.field(0, "Completed At", &time(&completed));
     }
-    let statuses = format!("{} Active / {} Succeeded / {} Failed", of("/status/active"), of("/status/succeeded"), of("/status/failed"));
+    let statuses = format!(
+        "{} Active / {} Succeeded / {} Failed",
+        of("/status/active"),
+        of("/status/succeeded"),
+        of("/status/failed")
+    );
     text.line(0, format!("Pods Statuses:\t{statuses}"));
     template(text, object);
     conditions(text, object);
@@ -135,13 +144,18 @@ pub fn node(text: &mut Text, object: &Value) {
     head(text, object);
     marks(text, object);
     text.field(0, "CreationTimestamp", &time(&at(object, "/metadata/creationTimestamp")));
-    let taints = list(object, "/spec/taints").iter().map(|t| format!("{}={}:{}", at(t, "/key"), at(t, "/value"), at(t, "/effect")));
+    let taints = list(object, "/spec/taints")
+        .iter()
+        .map(|t| format!("{}={}:{}", at(t, "/key"), at(t, "/value"), at(t, "/effect")));
     text.field(0, "Taints", &taints.collect::<Vec<_>>().join(","));
     text.field(0, "Unschedulable", &(object["spec"]["unschedulable"] == true).to_string());
     text.line(0, "Conditions:");
     text.line(1, "Type\tStatus\tReason\tMessage");
     for one in list(object, "/status/conditions") {
-        text.line(1, format!("{}\t{}\t{}\t{}", at(one, "/type"), at(one, "/status"), at(one, "/reason"), at(one, "/message")));
+        text.line(
+            1,
+            format!("{}\t{}\t{}\t{}", at(one, "/type"), at(one, "/status"), at(one, "/reason"), at(one, "/message")),
+        );
     }
     for (title, pointer) in [("Addresses", "/status/addresses")] {
         text.line(0, format!("{title}:"));
@@ -149,7 +163,9 @@ pub fn node(text: &mut Text, object: &Value) {
             text.line(1, format!("{}:\t{}", at(one, "/type"), at(one, "/address")));
         }
     }
-    for (title, pointer) in [("Capacity", "/status/capacity"), ("Allocatable", "/status/allocatable"), ("System Info", "/status/nodeInfo")] {
+    for (title, pointer) in
+        [("Capacity", "/status/capacity"), ("Allocatable", "/status/allocatable"), ("System Info", "/status/nodeInfo")]
+    {
         text.line(0, format!("{title}:"));
         for (key, value) in object.pointer(pointer).and_then(Value::as_object).into_iter().flatten() {
             text.line(1, format!("{key}:\t{}", scalar(value)));

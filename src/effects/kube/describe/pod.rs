@@ -31,7 +31,13 @@ pub fn pod(text: &mut Text, pod: &Value) {
     if let Some(owner) = list(pod, "/metadata/ownerReferences").iter().find(|owner| owner["controller"] == true) {
         text.line(0, format!("Controlled By:\t{}/{}", at(owner, "/kind"), at(owner, "/name")));
     }
-    containers(text, 0, "Init Containers", list(pod, "/spec/initContainers"), list(pod, "/status/initContainerStatuses"));
+    containers(
+        text,
+        0,
+        "Init Containers",
+        list(pod, "/spec/initContainers"),
+        list(pod, "/status/initContainerStatuses"),
+    );
     containers(text, 0, "Containers", list(pod, "/spec/containers"), list(pod, "/status/containerStatuses"));
     let conditions = list(pod, "/status/conditions");
     if !conditions.is_empty() {
@@ -80,7 +86,9 @@ fn container(text: &mut Text, level: usize, spec: &Value, status: Option<&Value>
         text.line(level, format!("Image ID:\t{}", at(status, "/imageID")));
     }
     let ports = |field: &str| {
-        let all = list(spec, "/ports").iter().map(|port| format!("{}/{}", or(&at(port, field), "0"), or(&at(port, "/protocol"), "TCP")));
+        let all = list(spec, "/ports")
+            .iter()
+            .map(|port| format!("{}/{}", or(&at(port, field), "0"), or(&at(port, "/protocol"), "TCP")));
         all.collect::<Vec<_>>().join(", ")
     };
     let plural = if list(spec, "/ports").len() > 1 { "s" } else { "" };
@@ -104,7 +112,9 @@ fn container(text: &mut Text, level: usize, spec: &Value, status: Option<&Value>
         text.line(level, format!("Restart Count:\t{}", or(&at(status, "/restartCount"), "0")));
     }
     resources(text, level, spec);
-    for (name, pointer) in [("Liveness", "/livenessProbe"), ("Readiness", "/readinessProbe"), ("Startup", "/startupProbe")] {
+    for (name, pointer) in
+        [("Liveness", "/livenessProbe"), ("Readiness", "/readinessProbe"), ("Startup", "/startupProbe")]
+    {
         if let Some(found) = spec.pointer(pointer) {
             text.line(level, format!("{name}:\t{}", probe(found)));
         }
@@ -153,7 +163,9 @@ fn state(text: &mut Text, level: usize, name: &str, state: &Value) {
 
 fn resources(text: &mut Text, level: usize, spec: &Value) {
     for (name, pointer) in [("Limits", "/resources/limits"), ("Requests", "/resources/requests")] {
-        let Some(map) = spec.pointer(pointer).and_then(Value::as_object).filter(|map| !map.is_empty()) else { continue };
+        let Some(map) = spec.pointer(pointer).and_then(Value::as_object).filter(|map| !map.is_empty()) else {
+            continue;
+        };
         text.line(level, format!("{name}:"));
         for (resource, amount) in map {
             text.line(level + 1, format!("{resource}:\t{}", scalar(amount)));
@@ -190,7 +202,11 @@ fn environment(text: &mut Text, level: usize, spec: &Value) {
     if !from.is_empty() {
         text.line(level, "Environment Variables from:");
         for source in from {
-            let kind = if source.get("secretRef").is_some() { ("Secret", "/secretRef") } else { ("ConfigMap", "/configMapRef") };
+            let kind = if source.get("secretRef").is_some() {
+                ("Secret", "/secretRef")
+            } else {
+                ("ConfigMap", "/configMapRef")
+            };
             let of = |field: &str| at(source, &format!("{}{field}", kind.1));
             text.line(level + 1, format!("{}\t{}\tOptional: {}", of("/name"), kind.0, or(&of("/optional"), "false")));
         }
@@ -213,7 +229,11 @@ fn reference(from: &Value) -> String {
     for (kind, pointer) in [("secret", "/secretKeyRef"), ("config map", "/configMapKeyRef")] {
         if let Some(found) = from.pointer(pointer) {
             let optional = or(&at(found, "/optional"), "false").to_owned();
-            return format!("<set to the key '{}' in {kind} '{}'>\tOptional: {optional}", at(found, "/key"), at(found, "/name"));
+            return format!(
+                "<set to the key '{}' in {kind} '{}'>\tOptional: {optional}",
+                at(found, "/key"),
+                at(found, "/name")
+            );
         }
     }
     if let Some(field) = from.get("fieldRef") {

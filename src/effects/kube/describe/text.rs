@@ -109,6 +109,16 @@ mod tests {
         text.line(0, "Containers:");
         text.field(1, "Image", "i");
         text.map(0, "Labels", &serde_json::json!({"b": "2", "a": "1\u{1b}"}), "=");
-        assert_eq!(text.finish(), ["Name:             x", "Service Account:  <none>", "Containers:", "  Image:  i", "Labels:   a=1\\u{1b}", "          b=2"]);
+        assert_eq!(
+            text.finish(),
+            [
+                "Name:             x",
+                "Service Account:  <none>",
+                "Containers:",
+                "  Image:  i",
+                "Labels:   a=1\\u{1b}",
+                "          b=2"
+            ]
+        );
     }
 }

@@ -30,6 +30,8 @@ pub trait Watched: Send + Sync + 'static {
 pub struct Pods {
     pub namespace: String,
     pub selector: Option<String>,
+    /// `metadata.name=x`
+    pub field: Option<String>,
 }
 
 impl Watched for Pods {
@@ -45,7 +47,9 @@ impl Watched for Pods {
     }
 
     fn query(&self) -> String {
-        self.selector.as_deref().map(|selector| format!("labelSelector={}", encode(selector))).unwrap_or_default()
+        let labels = self.selector.as_deref().map(|selector| format!("labelSelector={}&", encode(selector)));
+        let field = self.field.as_deref().map(|field| format!("fieldSelector={}", encode(field)));
+        labels.unwrap_or_default() + &field.unwrap_or_default()
     }
 
     fn what(&self) -> String {

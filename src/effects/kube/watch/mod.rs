@@ -18,8 +18,10 @@ use tokio::{
 };
 
 pub use heartbeat::Restart;
-use kinds::{Events, Pods, Watched};
-use reader::Source;
+use kinds::{Events, Watched};
+pub(super) use kinds::{Pods, encode};
+pub(super) use reader::Source;
+pub(super) use session::list_rows;
 use session::{End, Session};
 pub use trouble::Failure;
 
@@ -68,7 +70,7 @@ impl WatchHub {
             what: what.to_owned(),
         };
         hub.tasks.spawn(heartbeat::run(source("read /readyz"), news.clone(), hub.restarts.clone()));
-        hub.keep(Pods { namespace: spec.namespace.clone(), selector: spec.pods }, source, &news);
+        hub.keep(Pods { namespace: spec.namespace.clone(), selector: spec.pods, field: None }, source, &news);
         hub.keep(Events { namespace: spec.namespace.clone() }, source, &news);
         for (kind, names) in spec.workloads.by_kind() {
             hub.keep(kinds::Workloads { namespace: spec.namespace.clone(), kind, names }, source, &news);
@@ -108,6 +110,18 @@ impl WorkloadChoice {
         }
         found
     }
+}
+
+/// The pods of the logs pane: one watch more, with its own receiver.
+pub(super) fn follow(
+    cluster: &Cluster,
+    kind: Pods,
+    news: Sender<Observation>,
+    restarts: watch::Receiver<Restart>,
+) -> impl Future<Output = ()> + use<> {
+    let what = format!("list {}", kind.what());
+    let source = Source { client: cluster.client.clone(), server: cluster.server.clone(), what };
+    keep(Session { kind, source, news, version: None, loaded: false, progressed: false }, restarts)
 }
 
 /// Runs one watch for ever: through server ends, restarts, refusals and outages.

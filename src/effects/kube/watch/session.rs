@@ -136,13 +136,7 @@ impl<K: Watched> Session<K> {
         let mut next = String::new();
         let mut limit = FIRST_PAGE;
         loop {
-            let path = format!(
-                "{}?{}&limit={limit}&continue={}",
-                self.kind.path(),
-                self.kind.query(),
-                super::kinds::encode(&next)
-            );
-            let meta = self.page(&path).await?;
+            let meta = self.page(&page_path(&self.kind, limit, &next)).await?;
             if meta.next.is_empty() {
                 self.change(Change::End).await?;
                 return Ok(meta.resource_version);
@@ -162,8 +156,7 @@ impl<K: Watched> Session<K> {
                 self.change(Change::Listed(rows)).await?;
             }
         }
-        serde_json::from_slice(splitter.metadata())
-            .map_err(|_| End::Failed(Failure::away(&self.source.server, "the list was cut short")))
+        serde_json::from_slice(splitter.metadata()).map_err(|_| cut_short(&self.source).into())
     }
 
     async fn watch(&mut self) -> Result<End, End> {
@@ -199,6 +192,33 @@ impl<K: Watched> Session<K> {
         self.progressed |= opened.elapsed() >= LASTED;
         Ok(End::Renew)
     }
+}
+
+/// All rows of one list, for a reading that needs no watch.
+pub async fn list_rows<K: Watched>(kind: &K, source: &Source) -> Result<Vec<K::Row>, Failure> {
+    let mut all = Vec::new();
+    let mut next = String::new();
+    loop {
+        let path = page_path(kind, PAGE, &next);
+        let mut answer = source.get(&path, LIST_LIMIT).await?;
+        let mut splitter = ListSplitter::default();
+        while let Some(piece) = answer.piece(LIST_LIMIT).await? {
+            splitter.feed(&piece, |item| all.extend(parse::<K::Slim>(item).and_then(|slim| kind.row(&slim))));
+        }
+        let meta: ListMeta = serde_json::from_slice(splitter.metadata()).map_err(|_| cut_short(source))?;
+        if meta.next.is_empty() {
+            return Ok(all);
+        }
+        next = meta.next;
+    }
+}
+
+fn page_path<K: Watched>(kind: &K, limit: u32, next: &str) -> String {
+    format!("{}?{}&limit={limit}&continue={}", kind.path(), kind.query(), super::kinds::encode(next))
+}
+
+fn cut_short(source: &Source) -> Failure {
+    Failure::away(&source.server, "the list was cut short")
 }
 
 fn parse<T: serde::de::DeserializeOwned>(text: &[u8]) -> Option<T> {

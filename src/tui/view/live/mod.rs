@@ -1,0 +1,72 @@
+//! The live panes: what the watches saw, each with its freshness in its title. Borrows, draws, changes nothing.
+
+mod events;
+mod lines;
+mod logs;
+mod page;
+mod pods;
+pub mod state;
+
+use jiff::Timestamp;
+use ratatui::{Frame, layout::Rect};
+
+pub use state::{LivePane, LiveState, Page};
+
+use crate::{
+    observe::{cluster::ClusterView, freshness, logs::LogView},
+    tui::theme::{Theme, Tone},
+};
+
+/// What a live pane is drawn from.
+#[derive(Clone, Copy)]
+pub struct Live<'a> {
+    pub cluster: &'a ClusterView,
+    pub logs: &'a LogView,
+    pub state: &'a LiveState,
+    pub theme: &'a Theme,
+    /// Our clock; the cluster's is worked out from it.
+    pub now: Timestamp,
+    pub focused: Option<LivePane>,
+}
+
+/// One pane with its border. `number` is the key that jumps to it.
+pub fn draw(frame: &mut Frame<'_>, area: Rect, live: &Live<'_>, pane: LivePane, number: usize) {
+    match pane {
+        LivePane::Pods => pods::draw(frame, area, live, number),
+        LivePane::Events => events::draw(frame, area, live, number),
+        LivePane::Logs => logs::draw(frame, area, live, number),
+        LivePane::Page => page::draw(frame, area, live, number),
+    }
+}
+
+/// `api ok 1s`, and the clock's difference when there is one: for the console's first row.
+pub fn header(live: &Live<'_>) -> (String, Tone) {
+    let (word, at) = live.cluster.api.word(live.now);
+    match live.cluster.api.skew_word() {
+        Some(skew) => (format!("{word} | {skew}"), Tone::Warn),
+        None => (word, tone(at)),
+    }
+}
+
+/// The marks of the tabs where there is room for one pane only: `Pods !2`, `Events !2`.
+pub fn tab(live: &Live<'_>, pane: LivePane) -> String {
+    let bang = |count: usize| if count == 0 { String::new() } else { format!(" !{count}") };
+    match pane {
+        LivePane::Pods => format!("Pods{}", bang(live.cluster.pods.unhealthy())),
+        LivePane::Events => format!("Events{}", bang(live.cluster.events.warnings())),
+        LivePane::Logs => "Logs".to_owned(),
+        LivePane::Page => live.state.page.as_ref().map_or_else(|| "Page".to_owned(), |page| page.title.clone()),
+    }
+}
+
+fn tone(of: freshness::Tone) -> Tone {
+    match of {
+        freshness::Tone::Ok => Tone::Good,
+        freshness::Tone::Plain => Tone::Plain,
+        freshness::Tone::Warn => Tone::Warn,
+        freshness::Tone::Bad => Tone::Bad,
+    }
+}
+
+#[cfg(test)]
+mod tests;
