@@ -20,6 +20,14 @@ fn runtime() -> Result<tokio::runtime::Runtime, Fault> {
         .worker_threads(2)
         .enable_all()
         .build()
+        .and_then(|runtime| {
+            // A file-size limit must come back as an error of the write, not end the process.
+            const SIGXFSZ: i32 = 25;
+            let _held = runtime.enter();
+            let _handler = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(SIGXFSZ))?;
+            drop(_held);
+            Ok(runtime)
+        })
         .map_err(|error| Fault::failed(format!("no runtime: {error}")))
 }
 
@@ -34,7 +42,7 @@ pub fn run(common: &Common, args: &cli::Run) -> Result<u8, Fault> {
     }
     let headless = wants_headless(&args.headless)?;
     runtime()?.block_on(async {
-        let live = open::fresh(prepared, !headless)?;
+        let live = open::fresh(prepared, &doors(common, headless))?;
         front(live, common, &args.headless, answers, None).await
     })
 }
@@ -48,9 +56,13 @@ pub fn resume(common: &Common, args: &cli::Resume) -> Result<u8, Fault> {
     };
     let headless = wants_headless(&args.headless)?;
     runtime()?.block_on(async {
-        let live = open::resume(&state_dir, &run, &answers, !headless)?;
+        let live = open::resume(&state_dir, &run, &answers, &doors(common, headless))?;
         front(live, common, &args.headless, answers, None).await
     })
+}
+
+fn doors(common: &Common, headless: bool) -> open::Doors {
+    open::Doors { terminal: !headless, kubeconfig: common.kubeconfig.clone() }
 }
 
 fn only_unfinished(state_dir: &Path) -> Result<String, Fault> {
@@ -129,10 +141,10 @@ pub fn rollback(common: &Common, args: &cli::Rollback) -> Result<u8, Fault> {
     let status = runs::summary(&state_dir, &run).status;
     runtime()?.block_on(async {
         if status == RunStatus::Open {
-            let live = open::resume(&state_dir, &run, &answers, !flags.headless)?;
+            let live = open::resume(&state_dir, &run, &answers, &doors(common, flags.headless))?;
             front(live, common, &flags, answers, Some(Command::Rollback { why: args.why.clone() })).await
         } else {
-            let live = open::way_back(&state_dir, &run, &answers, !flags.headless)?;
+            let live = open::way_back(&state_dir, &run, &answers, &doors(common, flags.headless))?;
             front(live, common, &flags, answers, Some(Command::Start)).await
         }
     })

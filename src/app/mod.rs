@@ -4,6 +4,7 @@ mod clock;
 mod console;
 mod drive;
 mod exit;
+mod log;
 mod open;
 mod prepare;
 mod state;
@@ -66,6 +67,7 @@ fn say(message: &str) {
 
 fn job(cli: Cli) -> Result<u8, Fault> {
     let common = cli.common;
+    let _flushes = log::start(&common)?;
     match cli.verb {
         Verb::Check(check) => verbs::check(&check),
         Verb::Schema => verbs::schema(),

@@ -38,6 +38,14 @@ pub struct Live {
     pub first: Vec<(Receipt, Vec<Fact>)>,
 }
 
+/// What a run may reach beside its own folder.
+#[derive(Clone, Debug, Default)]
+pub struct Doors {
+    /// Interactive steps may have the terminal.
+    pub terminal: bool,
+    pub kubeconfig: Option<PathBuf>,
+}
+
 /// The ends of the channels that a frontend holds.
 pub struct Ends {
     pub reports: mpsc::Receiver<(Ticket, Report)>,
@@ -51,7 +59,7 @@ fn wire(
     opened: &Opened,
     secrets: SecretStore,
     redactor: &Redactor,
-    terminal: bool,
+    doors: &Doors,
 ) -> Result<(World, Ends), Fault> {
     let (report_tx, reports) = mpsc::channel(256);
     let (seen_tx, observations) = mpsc::channel(4096);
@@ -64,7 +72,7 @@ fn wire(
         run: opened.run.clone(),
         cluster: Default::default(),
         connect: ConnectOptions {
-            kubeconfig: None,
+            kubeconfig: doors.kubeconfig.clone(),
             context: Some(opened.target.context.clone()).filter(|context| !context.is_empty()),
             namespace: Some(opened.target.namespace.clone()).filter(|namespace| !namespace.is_empty()),
             in_cluster: false,
@@ -74,17 +82,17 @@ fn wire(
         redactor: redactor.clone(),
         reports: report_tx,
         observations: seen_tx,
-        terminal: terminal.then_some(loan_tx),
+        terminal: doors.terminal.then_some(loan_tx),
     };
     Ok((World::new(place), Ends { reports, observations, loans }))
 }
 
 /// Opens a new run: its first record is durable when this returns.
-pub fn fresh(prepared: Prepared, terminal: bool) -> Result<Live, Fault> {
+pub fn fresh(prepared: Prepared, doors: &Doors) -> Result<Live, Fault> {
     let trail = prepared.create()?;
     let Prepared { opened, secrets, redactor, state_dir, .. } = prepared;
     let operator = opened.operator.name.clone();
-    let (world, ends) = wire(trail.dir(), &opened, secrets, &redactor, terminal)?;
+    let (world, ends) = wire(trail.dir(), &opened, secrets, &redactor, doors)?;
     let first = Fact::RunOpened(Box::new(opened.clone()));
     let session = Session::open(clock::now(), opened, trail, world).map_err(|error| Fault::trail(error.to_string()))?;
     let first = vec![(session.last().clone(), vec![first])];
@@ -92,7 +100,7 @@ pub fn fresh(prepared: Prepared, terminal: bool) -> Result<Live, Fault> {
 }
 
 /// Takes an unfinished run up; its resume is recorded when this returns.
-pub fn resume(state_dir: &Path, run: &str, answers: &Answers, terminal: bool) -> Result<Live, Fault> {
+pub fn resume(state_dir: &Path, run: &str, answers: &Answers, doors: &Doors) -> Result<Live, Fault> {
     let dir = state_dir.join("runs").join(run);
     let opened = audit::runs::opened(state_dir, run)
         .ok_or_else(|| Fault::trail(format!("{run} cannot be read; `ripcord trail verify {run}` says why")))?;
@@ -109,7 +117,7 @@ pub fn resume(state_dir: &Path, run: &str, answers: &Answers, terminal: bool) ->
     trail
         .hold_as(std::process::id(), &operator, &now.wall.to_string())
         .map_err(|error| Fault::trail(error.to_string()))?;
-    let (world, ends) = wire(&dir, &opened, secrets, &redactor, terminal)?;
+    let (world, ends) = wire(&dir, &opened, secrets, &redactor, doors)?;
     let mut session = Session::take_up(now, told_run, reopened.last, trail, world);
     let mut first = Vec::new();
     let me = Actor::system(operator.clone(), Via::Console);
@@ -124,7 +132,7 @@ pub fn resume(state_dir: &Path, run: &str, answers: &Answers, terminal: bool) ->
 }
 
 /// The way back of a closed run: a new run, linked to it, with its baseline and its lane.
-pub fn way_back(state_dir: &Path, run: &str, answers: &Answers, terminal: bool) -> Result<Live, Fault> {
+pub fn way_back(state_dir: &Path, run: &str, answers: &Answers, doors: &Doors) -> Result<Live, Fault> {
     let dir = state_dir.join("runs").join(run);
     let facts = audit::read_facts(&dir).map_err(|error| Fault::trail(error.to_string()))?;
     let old = Run::replay(&facts).map_err(|corrupt| Fault::trail(corrupt.to_string()))?;
@@ -154,7 +162,7 @@ pub fn way_back(state_dir: &Path, run: &str, answers: &Answers, terminal: bool) 
         files: Vec::new(),
         hash: opened.runbook_hash.clone(),
     };
-    fresh(Prepared { opened, loaded, secrets, redactor, state_dir: state_dir.to_owned() }, terminal)
+    fresh(Prepared { opened, loaded, secrets, redactor, state_dir: state_dir.to_owned() }, doors)
 }
 
 fn open_fault(error: OpenError) -> Fault {

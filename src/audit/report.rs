@@ -79,9 +79,7 @@ pub fn markdown(facts: &[(Timestamp, Fact)], head: &str) -> Result<String, Strin
     out.push_str("\n## Timeline (UTC)\n\n| time | what | |\n|---|---|---|\n");
     for (at, fact) in facts.iter().filter(|(_, fact)| is_telling(fact)) {
         let value = serde_json::to_value(fact).unwrap_or_default();
-        let line = show::fact_line(0, *at, &value);
-        let words = line.splitn(3, "  ").nth(2).unwrap_or_default().trim().to_owned();
-        let words = words.split_once(' ').map_or(words.clone(), |(_, rest)| rest.trim().to_owned());
+        let words = show::words(&fact.kind(), &value).trim().replace('\n', " ");
         let before_after = before_after(fact);
         out.push_str(&format!(
             "| {} | {} | {}{} |\n",

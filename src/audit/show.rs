@@ -27,7 +27,8 @@ fn by(fact: &Value) -> String {
     format!("{}{claimed}", by["name"].as_str().unwrap_or("?"))
 }
 
-fn words(kind: &str, fact: &Value) -> String {
+/// What a fact says beside its kind.
+pub(super) fn words(kind: &str, fact: &Value) -> String {
     let get = |key: &str| text(fact, key);
     let step = || match fact.get("attempt").and_then(Value::as_u64) {
         Some(attempt) if attempt > 1 => format!("{} (attempt {attempt})", get("step")),

@@ -89,6 +89,21 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// The step whose ask this dialog answers.
+    pub fn step(&self) -> Option<&StepId> {
+        match self {
+            Self::Confirm { step, .. }
+            | Self::Checklist { step, .. }
+            | Self::Manual { step, .. }
+            | Self::Approval { step, .. }
+            | Self::Decision { step, .. }
+            | Self::Input { step, .. }
+            | Self::Failure { step, .. }
+            | Self::Unknown { step, .. } => Some(step),
+            _ => None,
+        }
+    }
+
     /// The typed line that has the keys now, if any.
     pub fn edit(&mut self) -> Option<&mut Edit> {
         match self {

@@ -68,10 +68,13 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(1);
     let mut lines = Vec::new();
     for paragraph in text.lines() {
-        let mut line = String::new();
-        for word in paragraph.split(' ') {
-            let gap = usize::from(!line.is_empty());
-            if line.width() + gap + word.width() > columns && !line.is_empty() {
+        // A script's indentation means something.
+        let body = paragraph.trim_start_matches(' ');
+        let indent = " ".repeat((paragraph.len() - body.len()).min(columns / 2));
+        let mut line = indent.clone();
+        for word in body.split(' ') {
+            let gap = usize::from(!line.trim().is_empty());
+            if line.width() + gap + word.width() > columns && !line.trim().is_empty() {
                 lines.push(std::mem::take(&mut line));
             }
             if word.width() > columns {
@@ -83,7 +86,7 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
                 }
                 continue;
             }
-            if !line.is_empty() {
+            if !line.trim().is_empty() {
                 line.push(' ');
             }
             line.push_str(word);
@@ -110,5 +113,6 @@ mod tests {
     fn wrapping_keeps_words_and_cuts_only_what_is_too_long() {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("abcdefgh", 3), ["abc", "def", "gh"]);
+        assert_eq!(wrap("if x\n  then y", 20), ["if x", "  then y"]);
     }
 }

@@ -51,6 +51,10 @@ pub fn paste(ui: &mut Ui, text: &str) {
 /// Offers and failures raise themselves, once each.
 pub fn raise(ui: &mut Ui, run: &Run) {
     let asks = run.asks(None);
+    let answered = |step: &StepId| !asks.iter().any(|ask| ask.step() == Some(step));
+    if ui.dialog.as_ref().and_then(|dialog| dialog.kind.step()).is_some_and(answered) {
+        ui.dialog = None; // answered here or elsewhere
+    }
     let urgent = asks.iter().find(|ask| {
         matches!(ask, Ask::Guard { .. } | Ask::Failure { .. } | Ask::Unknown { .. } | Ask::Calendar { .. })
     });

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::too_many_lines, reason = "tests say what they expect")]
 
 mod books;
+mod cli;
 #[cfg(feature = "app")]
 mod effects;
 #[cfg(feature = "app")]

@@ -62,7 +62,7 @@ fn wide(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
     let [left, right] = Layout::horizontal([Constraint::Length(50), Constraint::Fill(1)]).areas(area);
     let rows = u16::try_from(scene.run.rows().len()).unwrap_or(u16::MAX).saturating_add(4);
     let [top, bottom] =
-        Layout::vertical([Constraint::Max(rows.clamp(8, left.height / 2)), Constraint::Fill(1)]).areas(left);
+        Layout::vertical([Constraint::Length(rows.clamp(8, left.height * 3 / 5)), Constraint::Fill(1)]).areas(left);
     pane(frame, top, scene, Pane::Runbook);
     pane(frame, bottom, scene, Pane::Step);
     pane(frame, right, scene, Pane::Output);
