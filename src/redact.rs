@@ -115,7 +115,7 @@ impl RedactStream {
     }
 
     /// The rest, when no more chunks come.
-    pub fn finish(&mut self, out: &mut Vec<u8>) {
+    pub fn finish(mut self, out: &mut Vec<u8>) {
         let Some(search) = &self.redactor.search else { return };
         let held = std::mem::take(&mut self.held);
         let mut done = 0;
@@ -138,11 +138,17 @@ fn forms_of(value: &str) -> Vec<Vec<u8>> {
         }
     }
     for upper in [true, false] {
-        forms.push(percent(value, upper).into_bytes());
+        for kept in ["", "/", "!'()*", "/:@"] {
+            let form = percent(value, upper, kept);
+            // A form's body writes a space as a plus.
+            forms.push(form.replace("%20", "+").into_bytes());
+            forms.push(form.into_bytes());
+        }
     }
-    if let Ok(json) = serde_json::to_string(value) {
-        forms.push(json.as_bytes()[1..json.len() - 1].to_vec());
-    }
+    forms.extend(json_forms(value).into_iter().map(String::into_bytes));
+    // As the trail and the screen show it, where somebody made it visible before.
+    forms.push(crate::visible::line(value).into_owned().into_bytes());
+    forms.push(crate::visible::text(value).into_owned().into_bytes());
     forms.sort();
     forms.dedup();
     forms
@@ -159,20 +165,39 @@ fn base64_inside(value: &str, offset: usize, url: bool) -> String {
         _ => 3,
     };
     // The last character depends on what follows, unless the length comes out even.
-    let keep = if bytes.len().is_multiple_of(3) { text.len() } else { text.len() - 1 };
+    let keep = if bytes.len() % 3 == 0 { text.len() } else { text.len() - 1 };
     text.get(skip..keep.max(skip)).unwrap_or_default().to_owned()
 }
 
-fn percent(value: &str, upper: bool) -> String {
+/// `kept` are the characters that this encoder leaves alone; they do not agree on which.
+fn percent(value: &str, upper: bool, kept: &str) -> String {
     let mut out = String::new();
     for byte in value.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
+            _ if kept.as_bytes().contains(&byte) => out.push(char::from(byte)),
             _ if upper => out.push_str(&format!("%{byte:02X}")),
             _ => out.push_str(&format!("%{byte:02x}")),
         }
     }
     out
+}
+
+/// Inside a JSON text: plain, with Go's escapes for HTML, in ASCII alone, with the slash escaped.
+fn json_forms(value: &str) -> Vec<String> {
+    let Ok(json) = serde_json::to_string(value) else { return Vec::new() };
+    let plain = json[1..json.len() - 1].to_owned();
+    let html = plain.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026");
+    let mut ascii = String::new();
+    for c in plain.chars() {
+        if c.is_ascii() {
+            ascii.push(c);
+        } else {
+            ascii.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+    }
+    let slashed = plain.replace('/', "\\/");
+    vec![plain, html, ascii, slashed]
 }
 
 #[cfg(test)]
@@ -189,8 +214,14 @@ mod tests {
     }
 
     fn forms() -> Vec<String> {
-        let mut forms =
-            vec![SECRET.to_owned(), percent(SECRET, true), percent(SECRET, false), "s3cr3t/+\\\"pa ss?".to_owned()];
+        let mut forms = vec![
+            SECRET.to_owned(),
+            percent(SECRET, true, ""),
+            percent(SECRET, false, ""),
+            "s3cr3t/+\\\"pa ss?".to_owned(),
+        ];
+        // Python's quote, a form's body, PHP's JSON.
+        forms.extend(["s3cr3t/%2B%22pa%20ss%3F", "s3cr3t%2F%2B%22pa+ss%3F", "s3cr3t\\/+\\\"pa ss?"].map(str::to_owned));
         for before in ["", "x", "xy"] {
             forms.push(STANDARD.encode(format!("{before}{SECRET}after")));
             forms.push(URL_SAFE.encode(format!("{before}{SECRET}after")));
@@ -207,6 +238,19 @@ mod tests {
     }
 
     #[test]
+    fn what_other_encoders_make_of_it_is_found() {
+        let redactor = Redactor::new([("k", "a<b>&ü\n€😀z")]).unwrap();
+        for form in [
+            r"a\u003cb\u003e\u0026ü\n€😀z",
+            r"a<b>&\u00fc\n\u20ac\ud83d\ude00z",
+            "a%3Cb%3E%26%C3%BC%0A%E2%82%AC%F0%9F%98%80z",
+            r"a<b>&ü\u{a}€😀z",
+        ] {
+            assert_eq!(redactor.redact(form), "[redacted:k]", "{form}");
+        }
+    }
+
+    #[test]
     fn a_short_secret_is_refused_and_none_costs_nothing() {
         assert_eq!(Redactor::new([("k", "12345")]).unwrap_err(), BadSecret::TooShort("k".into()));
         assert!(matches!(Redactor::default().redact("abc"), Cow::Borrowed("abc")));
@@ -214,7 +258,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_way_of_cutting_a_stream_lets_a_form_through(form in 0usize..10, cuts in prop::collection::vec(1usize..9, 0..40)) {
+        fn no_way_of_cutting_a_stream_lets_a_form_through(form in 0usize..13, cuts in prop::collection::vec(1usize..9, 0..40)) {
             let form = &forms()[form];
             let text = format!("a {form} b {form}{form} c");
             let whole = redactor().redact(&text).into_owned();

@@ -104,13 +104,11 @@ fn decimal(map: &Map<String, Value>) -> Option<Value> {
     serde_json::from_str::<serde_json::Number>(text).ok().map(Value::Number)
 }
 
-/// 64 hex digits.
+/// Two lower-case digits a byte.
 pub fn hex(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        let _ = write!(out, "{byte:02x}");
-    }
-    out
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
 }
 
 #[cfg(test)]

@@ -6,14 +6,23 @@
 //! ```
 
 pub mod canonical;
+#[cfg(feature = "app")]
+pub mod export;
+mod files;
+mod holder;
 pub mod ledger;
+mod read;
 mod record;
 pub mod report;
 pub mod requests;
+mod reserve;
 pub mod runs;
+mod scan;
 pub mod show;
 mod trail;
 pub mod verify;
 
+pub use holder::{Holder, holder, is_held};
+pub use read::{Follow, read_facts, read_records};
 pub use record::Record;
-pub use trail::{Holder, OpenError, Reopened, TRAIL, TrailFile, holder, is_held, read_facts, read_records};
+pub use trail::{OpenError, Reopened, TRAIL, TrailFile};

@@ -9,7 +9,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{canonical::hex, trail::sync_dir};
+use super::{
+    canonical::hex,
+    files::{O_NOFOLLOW, sync_dir},
+};
 use crate::engine::{Actor, Command};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,7 +28,7 @@ pub fn leave(run_dir: &Path, request: &Request) -> io::Result<PathBuf> {
     let folder = run_dir.join("requests");
     let path = folder.join(format!("{}.json", hex(&random)));
     let draft = folder.join(format!("{}.draft", hex(&random)));
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).custom_flags(0o400_000).open(&draft)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).custom_flags(O_NOFOLLOW).open(&draft)?;
     file.write_all(serde_json::to_string(request)?.as_bytes())?;
     file.sync_all()?;
     fs::rename(&draft, &path)?;

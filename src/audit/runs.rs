@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use serde::Serialize;
 
-use super::trail::{self, TRAIL};
+use super::{TRAIL, is_held, read, read_facts};
 use crate::engine::{
     Fact, Run,
     fact::{Opened, RunStatus},
@@ -49,8 +49,8 @@ pub fn list(state_dir: &Path) -> Vec<RunSummary> {
 
 pub fn summary(state_dir: &Path, name: &str) -> RunSummary {
     let dir = state_dir.join("runs").join(name);
-    let live = trail::is_held(&dir);
-    let facts = trail::read_facts(&dir).map_err(|error| error.to_string());
+    let live = is_held(&dir);
+    let facts = read_facts(&dir).map_err(|error| error.to_string());
     let told = facts.and_then(|facts| Run::replay(&facts).map_err(|error| error.to_string()));
     match told {
         Ok(run) => of_run(&run, live),
@@ -98,8 +98,8 @@ pub fn unfinished(state_dir: &Path) -> Vec<RunSummary> {
 
 /// The first fact of a run, without the rest.
 pub fn opened(state_dir: &Path, name: &str) -> Option<Opened> {
-    match trail::read_facts(&state_dir.join("runs").join(name)).ok()?.into_iter().next() {
-        Some((_, Fact::RunOpened(opened))) => Some(*opened),
+    match read::first_fact(&state_dir.join("runs").join(name)).ok()? {
+        Fact::RunOpened(opened) => Some(*opened),
         _ => None,
     }
 }

@@ -1,19 +1,22 @@
 //! The file of one run: created once, locked while open, one synced line a decision.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File, OpenOptions},
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{
     canonical::{canonical, hex, without_fractions},
-    record::{self, Chain, Head, Record},
+    files::{O_NOFOLLOW, not_ours, sync_dir, write_whole},
+    holder::{self, Holder, lock},
+    read::{facts_of, whole},
+    record::{self, Chain, Head},
+    reserve::Reserve,
 };
 use crate::{
     engine::{Fact, fact::Opened},
@@ -25,26 +28,9 @@ use crate::{
 pub(super) const BLOB: &str = "$blob";
 /// A fact's field larger than this lives beside the trail.
 const FIELD_BYTES: usize = 8 << 10;
-const RECORD_BYTES: usize = 64 << 10;
-const RESERVE_BYTES: u64 = 64 << 10;
-/// The most a record of the way back may take in the reserve.
-const RESERVE_RECORD: usize = 1 << 10;
-const O_NOFOLLOW: i32 = 0o400_000;
+pub(super) const RECORD_BYTES: usize = 64 << 10;
 
 pub const TRAIL: &str = "trail.jsonl";
-const RESERVE: &str = "reserve";
-const HOLDER: &str = "holder.json";
-
-/// Who holds a run open.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holder {
-    pub pid: u32,
-    pub user: String,
-    pub host: String,
-    /// RFC 3339.
-    pub since: String,
-    pub boot_id: String,
-}
 
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -54,10 +40,12 @@ pub enum OpenError {
     Io { path: PathBuf, source: io::Error },
     #[error("{}: {why}; see `ripcord trail verify`", .path.display())]
     Damaged { path: PathBuf, why: String },
+    #[error("{}: the run is closed, and a closed trail is never added to; see `ripcord trail show`", .path.display())]
+    Closed { path: PathBuf },
 }
 
 impl OpenError {
-    fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
+    pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
         move |source| Self::Io { path: path.to_owned(), source }
     }
 }
@@ -74,15 +62,8 @@ pub struct TrailFile {
     reserve: Reserve,
     /// A sync that failed is never tried again on this descriptor.
     poisoned: Option<String>,
-}
-
-/// What the way back wrote while the trail could not be written.
-struct Reserve {
-    file: Option<File>,
-    used: u64,
-    pending: Vec<Value>,
-    digest: Sha256,
-    count: u64,
+    #[cfg(test)]
+    fail_next_sync: bool,
 }
 
 /// A trail read for going on: its facts, and what had to be cut off.
@@ -142,34 +123,37 @@ impl TrailFile {
         let file =
             options.read(true).append(true).custom_flags(O_NOFOLLOW).open(&path).map_err(OpenError::io(&path))?;
         let about = file.metadata().map_err(OpenError::io(&path))?;
-        if !about.is_file() || about.nlink() != 1 {
-            return Err(OpenError::Damaged { path, why: "not a plain file with one link".into() });
+        let damaged = |why: String| OpenError::Damaged { path: path.clone(), why };
+        if let Some(why) = not_ours(&about) {
+            return Err(damaged(why.into()));
         }
         lock(&file, dir)?;
         let mut bytes = Vec::new();
         (&file).seek(SeekFrom::Start(0)).map_err(OpenError::io(&path))?;
         (&file).read_to_end(&mut bytes).map_err(OpenError::io(&path))?;
-        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let whole = whole(&bytes);
+        let text = std::str::from_utf8(&bytes[..whole]).map_err(|_| damaged("not UTF-8".into()))?;
+        let (facts, last) = facts_of(dir, text).map_err(damaged)?;
+        let Some((chain, head)) = last else { return Err(damaged("it holds no whole record".into())) };
+        let Some((_, Fact::RunOpened(opened))) = facts.first() else {
+            return Err(damaged("it does not begin with run.opened".into()));
+        };
+        if facts.iter().any(|(_, fact)| matches!(fact, Fact::RunClosed { .. })) {
+            return Err(OpenError::Closed { path });
+        }
+        // Only now: what is damaged before its end is left as it was found.
         let mut told = Vec::new();
         if whole < bytes.len() {
             told.push(cut_torn(dir, &file, &bytes[whole..], whole as u64).map_err(OpenError::io(&path))?);
         }
-        let damaged = |why: String| OpenError::Damaged { path: path.clone(), why };
-        let text = std::str::from_utf8(&bytes[..whole]).map_err(|_| damaged("not UTF-8".into()))?;
-        let (facts, records) = facts_of(dir, text).map_err(damaged)?;
-        let Some(last) = records.last() else { return Err(damaged("empty".into())) };
-        let Some((_, Fact::RunOpened(opened))) = facts.first() else {
-            return Err(damaged("it does not begin with run.opened".into()));
-        };
         let chain = Chain {
-            uid: last.chain.clone(),
+            uid: chain,
             run: opened.run.clone(),
             operator: opened.operator.name.clone(),
             host: host.to_owned(),
             boot_id: boot_id.to_owned(),
         };
-        let head = Head { uid: last.uid.clone(), sequence: last.sequence, fingerprint: last.fingerprint.clone() };
-        let reserve = Reserve::reopen(dir).map_err(OpenError::io(dir))?;
+        let reserve = Reserve::reopen(dir, head.sequence).map_err(OpenError::io(dir))?;
         let trail = Self::over(dir, file, whole as u64, chain, head, redactor, reserve)?;
         let receipt = trail.receipt();
         Ok((trail, Reopened { facts, last: receipt }, told))
@@ -187,7 +171,19 @@ impl TrailFile {
         lock(&file, dir)?;
         let about = file.metadata().map_err(OpenError::io(dir))?;
         let inode = (about.dev(), about.ino());
-        Ok(Self { dir: dir.to_owned(), file, inode, offset, chain, head, redactor, reserve, poisoned: None })
+        Ok(Self {
+            dir: dir.to_owned(),
+            file,
+            inode,
+            offset,
+            chain,
+            head,
+            redactor,
+            reserve,
+            poisoned: None,
+            #[cfg(test)]
+            fail_next_sync: false,
+        })
     }
 
     /// Says who holds the run, for a second console.
@@ -204,8 +200,7 @@ impl TrailFile {
             since: since.to_owned(),
             boot_id: self.chain.boot_id.clone(),
         };
-        let text = serde_json::to_string(&holder).unwrap_or_default();
-        write_whole(&self.dir.join(HOLDER), text.as_bytes()).map_err(OpenError::io(&self.dir))
+        holder::write(&self.dir, &holder).map_err(OpenError::io(&self.dir))
     }
 
     pub fn dir(&self) -> &Path {
@@ -234,14 +229,17 @@ impl TrailFile {
 
     fn clean(&self, value: Value) -> Value {
         match value {
-            Value::String(text) => {
-                let text = self.redactor.redact(&text);
-                Value::String(visible::text(&text).into_owned())
-            }
+            Value::String(text) => Value::String(self.clean_text(&text)),
             Value::Array(items) => Value::Array(items.into_iter().map(|item| self.clean(item)).collect()),
-            Value::Object(map) => Value::Object(map.into_iter().map(|(key, value)| (key, self.clean(value))).collect()),
+            Value::Object(map) => {
+                Value::Object(map.into_iter().map(|(key, value)| (self.clean_text(&key), self.clean(value))).collect())
+            }
             other => other,
         }
+    }
+
+    fn clean_text(&self, text: &str) -> String {
+        visible::text(&self.redactor.redact(text)).into_owned()
     }
 
     /// Moves large fields out until the record fits.
@@ -310,7 +308,7 @@ impl TrailFile {
             }
             return Err(error);
         }
-        if let Err(error) = self.file.sync_data() {
+        if let Err(error) = self.sync() {
             self.poisoned = Some(format!("the trail could not be synced ({error}); what it holds is not certain"));
             let _ = self.file.set_len(self.offset);
             return Err(error);
@@ -322,15 +320,30 @@ impl TrailFile {
 
     /// Tells the trail what the reserve holds, together with the facts themselves.
     fn with_gap(&self, facts: Vec<Value>) -> Vec<Value> {
-        if self.reserve.count == 0 {
-            return facts;
-        }
-        let digest = hex(&self.reserve.digest.clone().finalize());
-        let gap = Fact::AuditGap { records: self.reserve.count, digest };
+        let Some((gap, kept)) = self.reserve.told() else { return facts };
         let mut all = vec![self.stored(&gap)];
-        all.extend(self.reserve.pending.iter().cloned());
+        all.extend(kept);
         all.extend(facts);
         all
+    }
+
+    /// Facts of the way back that found room neither in the trail nor in the reserve, since the last call:
+    /// whoever owns stderr prints them.
+    pub fn take_overflow(&mut self) -> Vec<String> {
+        self.reserve.take_overflow()
+    }
+
+    /// True while facts wait for the trail to be writable again.
+    pub fn has_gap(&self) -> bool {
+        self.reserve.len() > 0
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        #[cfg(test)]
+        if self.fail_next_sync {
+            return Err(io::Error::other("Input/output error"));
+        }
+        self.file.sync_data()
     }
 }
 
@@ -347,202 +360,53 @@ impl Journal for TrailFile {
     fn append_reserved(&mut self, now: Now, facts: &[Fact]) -> Receipt {
         for fact in facts {
             let value = self.stored(fact);
-            self.reserve.keep(now, value);
+            self.reserve.keep(now, self.head.sequence, value);
         }
         let mut receipt = self.receipt();
-        receipt.uid = format!("{}-reserve-{}", receipt.uid, self.reserve.count);
+        receipt.uid = format!("{}-reserve-{}", receipt.uid, self.reserve.len());
         receipt
     }
 }
 
-impl Reserve {
-    fn create(dir: &Path) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        let file = options
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .custom_flags(O_NOFOLLOW)
-            .open(dir.join(RESERVE))?;
-        (&file).write_all(&vec![0u8; usize::try_from(RESERVE_BYTES).unwrap_or(65_536)])?;
-        file.sync_all()?;
-        Ok(Self { file: Some(file), used: 0, pending: Vec::new(), digest: Sha256::new(), count: 0 })
-    }
-
-    /// What an earlier process left there comes first into the trail.
-    fn reopen(dir: &Path) -> io::Result<Self> {
-        let path = dir.join(RESERVE);
-        let file = OpenOptions::new().read(true).write(true).custom_flags(O_NOFOLLOW).open(&path).ok();
-        let bytes = fs::read(&path).unwrap_or_default();
-        let mut reserve = Self { file, used: 0, pending: Vec::new(), digest: Sha256::new(), count: 0 };
-        for line in bytes.split(|byte| *byte == b'\n').take_while(|line| line.first() == Some(&b'{')) {
-            let Ok(value) = serde_json::from_slice::<Value>(line) else { break };
-            reserve.digest.update(line);
-            reserve.used += line.len() as u64 + 1;
-            reserve.count += 1;
-            reserve.pending.extend(value.get("fact").cloned());
-        }
-        Ok(reserve)
-    }
-
-    /// Into the reserve while it lasts, else to memory. Never fails: the way back is not blocked.
-    fn keep(&mut self, now: Now, fact: Value) {
-        let line = canonical(&json!({ "time": now.wall.as_millisecond(), "fact": fact }));
-        self.digest.update(line.as_bytes());
-        self.count += 1;
-        if line.len() < RESERVE_RECORD.max(4 * RESERVE_RECORD) && self.used + (line.len() as u64) < RESERVE_BYTES {
-            let written = self.file.as_mut().map(|file| {
-                file.seek(SeekFrom::Start(self.used))?;
-                file.write_all(line.as_bytes())?;
-                file.write_all(b"\n")?;
-                file.sync_data()
-            });
-            if matches!(written, Some(Ok(()))) {
-                self.used += line.len() as u64 + 1;
-            }
-        }
-        self.pending.push(fact);
-    }
-
-    fn clear(&mut self) {
-        if self.count == 0 {
-            return;
-        }
-        if let Some(file) = &mut self.file {
-            let zeros = vec![0u8; usize::try_from(self.used).unwrap_or(0)];
-            let _ = file.seek(SeekFrom::Start(0)).and_then(|_| file.write_all(&zeros)).and_then(|()| file.sync_data());
-        }
-        (self.used, self.count, self.digest) = (0, 0, Sha256::new());
-        self.pending.clear();
-    }
-}
-
-fn lock(file: &File, dir: &Path) -> Result<(), OpenError> {
-    match file.try_lock() {
-        Ok(()) => Ok(()),
-        Err(TryLockError::WouldBlock) => Err(OpenError::Held(Box::new(holder(dir)))),
-        Err(TryLockError::Error(source)) => Err(OpenError::Io { path: dir.join(TRAIL), source }),
-    }
-}
-
-/// Who says to hold a run; only the lock tells whether it is so.
-pub fn holder(dir: &Path) -> Holder {
-    let text = fs::read_to_string(dir.join(HOLDER)).unwrap_or_default();
-    let unknown = || "?".to_owned();
-    serde_json::from_str(&text).unwrap_or_else(|_| Holder {
-        pid: 0,
-        user: unknown(),
-        host: unknown(),
-        since: unknown(),
-        boot_id: unknown(),
-    })
-}
-
-/// True while some process holds the run open.
-pub fn is_held(dir: &Path) -> bool {
-    let file = OpenOptions::new().read(true).custom_flags(O_NOFOLLOW).open(dir.join(TRAIL));
-    file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
-}
-
+/// Keeps a torn last line beside the trail and cuts it off.
 fn cut_torn(dir: &Path, file: &File, torn: &[u8], offset: u64) -> io::Result<Fact> {
-    let name = format!(".torn-{offset}");
+    // The record that tells of a tear may be torn itself, at the same place.
+    let names = (0u32..).map(|n| if n == 0 { format!(".torn-{offset}") } else { format!(".torn-{offset}.{n}") });
+    let name = names.into_iter().find(|name| fs::symlink_metadata(dir.join(name)).is_err()).unwrap_or_default();
     write_whole(&dir.join(&name), torn)?;
+    sync_dir(dir)?;
     file.set_len(offset)?;
     file.sync_all()?;
-    sync_dir(dir)?;
     Ok(Fact::TrailRecovered { offset, bytes: torn.len() as u64, file: name })
 }
 
-/// Writes a new 0600 file whole and synced; an older one is replaced.
-pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let draft = path.with_extension(format!("{}.draft", std::process::id()));
-    let _ = fs::remove_file(&draft);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).custom_flags(O_NOFOLLOW).open(&draft)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&draft, path)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
-}
-
-/// A blob's content, held against its name.
-pub(super) fn read_blob(dir: &Path, hash: &str) -> Result<Value, String> {
-    if hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(format!("{hash} is not a blob's name"));
+    fn opened() -> Opened {
+        let value = json!({
+            "format": 1, "run": "r", "program": {"version": "", "hash": ""}, "runbook": {"metadata": {"name": "demo"}, "steps": []},
+            "runbookHash": "", "runbookPath": "", "params": {}, "target": {}, "host": "h", "pid": 1, "workdir": "/",
+            "operator": {"name": "me", "via": "console", "assurance": "system"}, "startedAt": "2026-11-23T20:14:55Z",
+        });
+        serde_json::from_value(value).unwrap()
     }
-    let bytes = fs::read(dir.join("blobs").join(hash)).map_err(|error| format!("blob {hash}: {error}"))?;
-    if hex(&Sha256::digest(&bytes)) != hash {
-        return Err(format!("blob {hash} was changed"));
+
+    #[test]
+    fn a_failed_sync_is_never_tried_again_on_the_same_descriptor() {
+        let root = tempfile::TempDir::new().unwrap();
+        let now = Now { wall: opened().started_at, boot_ms: 1 };
+        let mut trail = TrailFile::create(&root.path().join("r"), &opened(), "b", Redactor::default()).unwrap();
+        trail.append(now, &[Fact::RunOpened(Box::new(opened()))]).unwrap();
+        let before = trail.offset;
+        let note = Fact::NoteAdded { by: opened().operator, text: "x".into() };
+        trail.fail_next_sync = true;
+        trail.append(now, std::slice::from_ref(&note)).unwrap_err();
+        trail.fail_next_sync = false;
+        let error = trail.append(now, std::slice::from_ref(&note)).unwrap_err();
+        assert!(error.to_string().contains("could not be synced"), "{error}");
+        assert_eq!(trail.file.metadata().unwrap().len(), before, "what is not certain is taken back");
+        assert!(trail.append_reserved(now, &[note]).uid.contains("reserve"));
     }
-    serde_json::from_slice(&bytes).map_err(|error| format!("blob {hash}: {error}"))
-}
-
-/// Facts with the times of their records.
-pub type Story = Vec<(jiff::Timestamp, Fact)>;
-/// Records with their facts resolved, and why reading stopped, if it did.
-pub type Stored = (Vec<(Record, Vec<Value>)>, Option<String>);
-
-/// Every fact of a trail's text, with the chain held from line to line.
-pub(super) fn facts_of(dir: &Path, text: &str) -> Result<(Story, Vec<Record>), String> {
-    let (mut facts, mut records): (Vec<_>, Vec<Record>) = (Vec::new(), Vec::new());
-    for (number, line) in text.lines().enumerate() {
-        let record = record::parse(line).map_err(|error| format!("record {}: {error}", number + 1))?;
-        if let Some(before) = records.last()
-            && (record.previous != (before.uid.clone(), before.fingerprint.clone())
-                || record.sequence != before.sequence + 1)
-        {
-            return Err(format!("record {} does not follow the one before it", number + 1));
-        }
-        for fact in
-            record.facts(|hash| read_blob(dir, hash)).map_err(|error| format!("record {}: {error}", number + 1))?
-        {
-            facts.push((record.time, fact));
-        }
-        records.push(Record { facts: Vec::new(), ..record });
-    }
-    Ok((facts, records))
-}
-
-/// The facts of a run, for looking on; a torn last line is left out.
-pub fn read_facts(dir: &Path) -> Result<Vec<(jiff::Timestamp, Fact)>, OpenError> {
-    let path = dir.join(TRAIL);
-    let bytes = fs::read(&path).map_err(OpenError::io(&path))?;
-    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    let text = std::str::from_utf8(&bytes[..whole])
-        .map_err(|_| OpenError::Damaged { path: path.clone(), why: "not UTF-8".into() })?;
-    facts_of(dir, text).map(|(facts, _)| facts).map_err(|why| OpenError::Damaged { path, why })
-}
-
-/// Records as they are stored, for printing: what can be read, and where it stops.
-pub fn read_records(dir: &Path) -> io::Result<Stored> {
-    let bytes = fs::read(dir.join(TRAIL))?;
-    let mut records = Vec::new();
-    for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
-        match std::str::from_utf8(line)
-            .map_err(|error| error.to_string())
-            .and_then(|line| record::parse(line).map_err(|error| error.to_string()))
-        {
-            Ok(record) => {
-                let facts = record.facts.iter().map(|fact| resolved(dir, fact)).collect();
-                records.push((record, facts));
-            }
-            Err(why) => return Ok((records, Some(format!("line {}: {why}", number + 1)))),
-        }
-    }
-    Ok((records, None))
-}
-
-fn resolved(dir: &Path, fact: &Value) -> Value {
-    let mut fact = fact.clone();
-    for value in fact.as_object_mut().into_iter().flat_map(|map| map.values_mut()) {
-        if let Some(hash) = value.get(BLOB).and_then(Value::as_str)
-            && let Ok(content) = read_blob(dir, hash)
-        {
-            *value = content;
-        }
-    }
-    super::canonical::with_fractions(fact)
 }

@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{BufRead as _, BufReader, Read as _},
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use serde::Serialize;
@@ -12,9 +12,12 @@ use sha2::{Digest, Sha256};
 
 use super::{
     canonical::hex,
-    ledger::{self, Entry},
-    record::{self, Record},
-    trail::{self, TRAIL},
+    files::{open_plain, read_plain},
+    ledger::{self, Entry, Unread},
+    read::{GONE, read_blob},
+    record::{self, Head, Line},
+    reserve,
+    trail::{BLOB, RECORD_BYTES, TRAIL},
 };
 use crate::engine::{Fact, Run};
 
@@ -27,6 +30,8 @@ pub struct Verdict {
     /// · 4 cannot verify.
     pub exit: u8,
     pub records: u64,
+    /// Outputs and recordings held against their length and hash.
+    pub files: u64,
     pub head: String,
     pub closed: bool,
     /// Where the head stands outside the trail.
@@ -65,6 +70,9 @@ impl Verdict {
         let mut out = format!("{}  {word}\n", self.run);
         let head = self.head.get(..16).unwrap_or(&self.head);
         out.push_str(&format!("  verified   records 1 to {}, head {head}\n", self.records));
+        if self.files > 0 {
+            out.push_str(&format!("  verified   {} output files, length and hash\n", self.files));
+        }
         for anchor in &self.anchors {
             out.push_str(&format!("  anchored   {anchor}\n"));
         }
@@ -84,46 +92,71 @@ impl Verdict {
 
 /// Verifies one run of a state directory.
 pub fn verify(state_dir: &Path, run: &str) -> Verdict {
-    let dir = state_dir.join("runs").join(run);
     let mut verdict = Verdict { run: run.to_owned(), ..Verdict::default() };
-    let file = match File::open(dir.join(TRAIL)) {
+    if !is_name(run) {
+        verdict.find(4, "this is not a run's name");
+        return verdict.settle();
+    }
+    let dir = state_dir.join("runs").join(run);
+    let entries = ledger::read(state_dir);
+    let file = match open_plain(&dir.join(TRAIL)) {
         Ok(file) => file,
         Err(error) => {
-            verdict.find(4, format!("the trail cannot be read: {error}"));
+            let was_here = entries.is_ok_and(|entries| entries.iter().any(|entry| entry.run() == run));
+            let (exit, tail) =
+                if was_here { (1, ", and the ledger knows this run: it was taken away") } else { (4, "") };
+            verdict.find(exit, format!("the trail cannot be read: {error}{tail}"));
             return verdict.settle();
         }
     };
-    let mut walk = Walk { dir: dir.clone(), verdict, before: None, run: None };
+    let mut walk = Walk { dir: dir.clone(), verdict, before: None, run: None, story_lost: false };
     walk.lines(BufReader::with_capacity(1 << 20, file));
-    let Walk { mut verdict, before, run: told, .. } = walk;
-    verdict.closed = told.as_ref().is_some_and(Run::is_closed);
+    let Walk { mut verdict, before, .. } = walk;
     let Some(last) = before else {
         if verdict.findings.is_empty() {
             verdict.find(1, "the trail is empty");
         }
         return verdict.settle();
     };
-    verdict.records = last.sequence;
-    verdict.head.clone_from(&last.fingerprint);
-    against_ledger(state_dir, run, &last, &mut verdict);
+    verdict.records = last.head.sequence;
+    verdict.head.clone_from(&last.head.fingerprint);
+    against_ledger(entries, run, &last, &mut verdict);
     if !verdict.closed {
         verdict.find(2, "the run is open: records after the last one, if any were cut off, cannot be missed");
     }
-    if std::fs::read_dir(&dir)
-        .is_ok_and(|entries| entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with(".torn-")))
-        && !verdict.findings.iter().any(|finding| finding.exit == 3)
-    {
+    if has_torn_piece(&dir) && !verdict.findings.iter().any(|finding| finding.exit == 3) {
         verdict.find(3, "a torn piece is kept beside the trail");
     }
     verdict.not_checked.push("anchors outside this machine (cluster, release description, sink)".into());
     verdict.settle()
 }
 
+/// A run's folder lies directly in `runs/`.
+fn is_name(run: &str) -> bool {
+    let mut parts = Path::new(run).components();
+    matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None))
+}
+
+fn has_torn_piece(dir: &Path) -> bool {
+    let is_torn = |entry: std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with(".torn-");
+    std::fs::read_dir(dir).is_ok_and(|entries| entries.flatten().any(is_torn))
+}
+
 struct Walk {
     dir: PathBuf,
     verdict: Verdict,
-    before: Option<Record>,
+    before: Option<Before>,
     run: Option<Run>,
+    /// A part of the story lies in a blob that is gone; what follows can be held to the chain only.
+    story_lost: bool,
+}
+
+/// What the next record is held against.
+struct Before {
+    head: Head,
+    chain: String,
+    boot_id: String,
+    boot_ms: u64,
 }
 
 impl Walk {
@@ -144,12 +177,12 @@ impl Walk {
             if line.last() != Some(&b'\n') {
                 let what = format!("record {number} at byte {offset} is torn: {} bytes without an end", line.len());
                 // A torn last line of an open run is what a crash leaves; the record was never acknowledged.
-                let exit = if self.run.as_ref().is_some_and(Run::is_closed) { 1 } else { 2 };
+                let exit = if self.verdict.closed || self.before.is_none() { 1 } else { 2 };
                 return self.verdict.find(exit, what);
             }
             line.pop();
-            if let Err(what) = self.record(&line) {
-                return self.verdict.find(what.0, format!("record {number} at byte {offset}: {}", what.1));
+            if let Err((exit, what)) = self.record(&line) {
+                return self.verdict.find(exit, format!("record {number} at byte {offset}: {what}"));
             }
             offset += read as u64;
         }
@@ -158,25 +191,52 @@ impl Walk {
     fn record(&mut self, line: &[u8]) -> Result<(), (u8, String)> {
         let broken = |what: String| (1, what);
         let text = std::str::from_utf8(line).map_err(|_| broken("not UTF-8".into()))?;
-        let record = record::parse(text).map_err(|error| broken(error.to_string()))?;
+        let record = Line::parse(text).map_err(|error| broken(error.to_string()))?;
         match &self.before {
             Some(before) => follows(before, &record).map_err(broken)?,
             None if record.sequence != 1 => return Err(broken("the first record is not number 1".into())),
             None => {}
         }
         let dir = self.dir.clone();
-        let facts = record.facts(|hash| trail::read_blob(&dir, hash));
-        let facts = facts.map_err(|why| if why.contains("No such file") { (4, why) } else { (1, why) })?;
-        for fact in &facts {
-            self.story(&record, fact).map_err(broken)?;
-            self.outputs(fact);
+        for (index, fact) in record.facts(|hash| read_blob(&dir, hash)).enumerate() {
+            match fact {
+                Ok((_, fact)) => {
+                    self.story(&record, &fact).map_err(broken)?;
+                    self.beside(&record, index, &fact);
+                }
+                Err(why) if why.contains(GONE) => self.lose(record.sequence, why),
+                Err(why) => return Err(broken(why)),
+            }
         }
-        self.before = Some(Record { facts: Vec::new(), ..record });
+        if self.dir.file_name().is_none_or(|name| name != &*record.run) {
+            return Err(broken(format!("it is a record of the run {}", record.run)));
+        }
+        if line.len() > RECORD_BYTES && !text.contains("\"audit.gap\"") {
+            return Err(broken(format!("it is {} bytes long; no record is longer than 64 KiB", line.len())));
+        }
+        self.before = Some(Before {
+            head: record.head(),
+            chain: record.chain.into_owned(),
+            boot_id: record.boot_id.into_owned(),
+            boot_ms: record.boot_ms,
+        });
         Ok(())
     }
 
+    fn lose(&mut self, sequence: u64, why: String) {
+        if !self.story_lost {
+            self.verdict.not_checked.push(format!("the story from record {sequence} on: a part of it is missing"));
+        }
+        self.story_lost = true;
+        self.verdict.find(4, format!("record {sequence}: {why}"));
+    }
+
     /// The story must be one that the engine could have told.
-    fn story(&mut self, record: &Record, fact: &Fact) -> Result<(), String> {
+    fn story(&mut self, record: &Line<'_>, fact: &Fact) -> Result<(), String> {
+        self.verdict.closed |= matches!(fact, Fact::RunClosed { .. });
+        if self.story_lost {
+            return Ok(());
+        }
         match (&mut self.run, fact) {
             (None, Fact::RunOpened(opened)) => {
                 let previous = opened.previous.as_ref().map_or("", |previous| previous.head.as_str());
@@ -187,54 +247,81 @@ impl Walk {
                     &opened.target.identity,
                     previous,
                 );
-                if (genesis.uid, genesis.fingerprint) != record.previous {
+                if record.previous.0 != genesis.uid || record.previous.1 != genesis.fingerprint {
                     return Err("it is not chained to this run's beginning".into());
                 }
-                if opened.run != record.run || self.dir.file_name().is_none_or(|name| name != opened.run.as_str()) {
-                    return Err(format!("it is a record of the run {}", opened.run));
+                if opened.run != record.run {
+                    return Err(format!("it opens the run {}", opened.run));
                 }
                 self.run = Some(Run::open(record.time, (**opened).clone()));
                 Ok(())
             }
             (None, _) => Err("the trail does not begin with run.opened".into()),
-            (Some(run), fact) => {
-                match fact {
-                    Fact::TrailRecovered { offset, bytes, .. } => {
-                        self.verdict
-                            .find(3, format!("a torn tail of {bytes} bytes at byte {offset} was cut off and kept"));
-                    }
-                    Fact::AuditGap { records, .. } => {
-                        self.verdict
-                            .find(2, format!("{records} facts of the way back were written late: the disk was full"));
-                    }
-                    _ => {}
-                }
-                run.apply(record.time, fact).map_err(|corrupt| corrupt.0)
-            }
+            (Some(run), fact) => run.apply(record.time, fact).map_err(|corrupt| corrupt.0),
         }
     }
 
-    /// Every referenced output has the length and hash the trail says.
-    fn outputs(&mut self, fact: &Fact) {
-        let Fact::StepOutcome(end) = fact else { return };
-        let Some(output) = &end.done.output else { return };
-        let path = self.dir.join(&output.file);
-        match hash_file(&path) {
-            Ok((bytes, sha256)) if bytes == output.bytes && sha256 == output.sha256 => {}
-            Ok(_) => self.verdict.find(1, format!("{} was changed after the step ended", output.file)),
-            Err(error) => self.verdict.find(4, format!("{}: {error}", output.file)),
+    /// What a fact points at: outputs, recordings, torn pieces, the facts that were kept in the reserve.
+    fn beside(&mut self, record: &Line<'_>, index: usize, fact: &Fact) {
+        match fact {
+            Fact::StepOutcome(end) => {
+                if let Some(output) = &end.done.output {
+                    self.file(&output.file, Some(output.bytes), &output.sha256);
+                }
+            }
+            Fact::ShellRecorded { file, sha256, .. } => self.file(file, None, sha256),
+            Fact::TrailRecovered { offset, bytes, file } => {
+                self.verdict.find(3, format!("a torn tail of {bytes} bytes at byte {offset} was cut off and kept"));
+                let kept = if is_name(file) {
+                    read_plain(&self.dir.join(file))
+                } else {
+                    Err(std::io::Error::other("no name of ours"))
+                };
+                match kept {
+                    Ok(kept) if kept.len() as u64 == *bytes => {}
+                    Ok(_) => self.verdict.find(1, format!("{file} was changed after it was cut off")),
+                    Err(error) => self.verdict.find(4, format!("{file}: {error}")),
+                }
+            }
+            Fact::AuditGap { records, digest } => {
+                self.verdict.find(
+                    2,
+                    format!("{records} facts of the way back were written late: the trail could not be written"),
+                );
+                if gap_digest(&self.dir, record, index, *records).as_ref() != Some(digest) {
+                    self.verdict.find(
+                        1,
+                        format!("record {}: the facts of the gap are not those that were kept", record.sequence),
+                    );
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A referenced file has the length and hash the trail says.
+    fn file(&mut self, name: &str, bytes: Option<u64>, sha256: &str) {
+        let is_inside = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
+        if !is_inside {
+            return self.verdict.find(1, format!("{name} does not lie in the run's folder"));
+        }
+        self.verdict.files += 1;
+        match hash_file(&self.dir.join(name)) {
+            Ok((length, hash)) if bytes.is_none_or(|bytes| bytes == length) && hash == sha256 => {}
+            Ok(_) => self.verdict.find(1, format!("{name} was changed after the step ended")),
+            Err(error) => self.verdict.find(4, format!("{name}: {error}")),
         }
     }
 }
 
-fn follows(before: &Record, record: &Record) -> Result<(), String> {
+fn follows(before: &Before, record: &Line<'_>) -> Result<(), String> {
     if record.chain != before.chain {
         return Err("it belongs to another chain".into());
     }
-    if record.sequence != before.sequence + 1 {
-        return Err(format!("its number is {}, after {}", record.sequence, before.sequence));
+    if record.sequence != before.head.sequence + 1 {
+        return Err(format!("its number is {}, after {}", record.sequence, before.head.sequence));
     }
-    if record.previous != (before.uid.clone(), before.fingerprint.clone()) {
+    if !record.follows(&before.chain, &before.head) {
         return Err("it is not chained to the record before it".into());
     }
     if record.boot_id == before.boot_id && record.boot_ms < before.boot_ms {
@@ -243,8 +330,23 @@ fn follows(before: &Record, record: &Record) -> Result<(), String> {
     Ok(())
 }
 
+/// The digest of the `records` facts behind the gap's own, as they stood in the reserve.
+fn gap_digest(dir: &Path, record: &Line<'_>, index: usize, records: u64) -> Option<String> {
+    let facts = record.facts.get(index + 1..)?.get(..usize::try_from(records).ok()?)?;
+    let whole = facts.iter().map(|text| {
+        let mut fact: Value = serde_json::from_str(text).ok()?;
+        for value in fact.as_object_mut()?.values_mut() {
+            if let Some(hash) = value.get(BLOB).and_then(Value::as_str) {
+                *value = read_blob(dir, hash).ok()?;
+            }
+        }
+        Some(fact)
+    });
+    Some(reserve::digest(&whole.collect::<Option<Vec<Value>>>()?))
+}
+
 fn hash_file(path: &Path) -> std::io::Result<(u64, String)> {
-    let mut file = File::open(path)?;
+    let mut file = open_plain(path)?;
     let (mut digest, mut bytes, mut buffer) = (Sha256::new(), 0u64, vec![0u8; 1 << 20]);
     loop {
         let read = file.read(&mut buffer)?;
@@ -256,29 +358,35 @@ fn hash_file(path: &Path) -> std::io::Result<(u64, String)> {
     }
 }
 
-fn against_ledger(state_dir: &Path, run: &str, last: &Record, verdict: &mut Verdict) {
-    let entries = match ledger::read(state_dir) {
+fn against_ledger(entries: Result<Vec<Entry>, Unread>, run: &str, last: &Before, verdict: &mut Verdict) {
+    let entries = match entries {
         Ok(entries) => entries,
-        Err(why) => return verdict.find(4, why),
+        Err(why @ Unread::Gone(_)) => return verdict.find(4, why.to_string()),
+        Err(why @ Unread::Broken { .. }) => return verdict.find(1, why.to_string()),
     };
-    let mine: Vec<&Entry> = entries.iter().filter(|entry| entry.run() == run).collect();
-    let opened = mine.iter().find_map(|entry| match entry {
-        Entry::Opened { chain, .. } => Some(chain),
-        Entry::Closed { .. } => None,
-    });
-    match opened {
-        None => verdict.find(4, "the ledger does not know this run"),
-        Some(chain) if *chain != last.chain => {
-            verdict.find(1, "the ledger knows this run with another chain: the trail was written anew")
+    let mut known = false;
+    let mut closed: Option<(&str, u64)> = None;
+    for entry in entries.iter().filter(|entry| entry.run() == run) {
+        match entry {
+            Entry::Opened { chain, .. } if *chain != last.chain => {
+                verdict.find(1, "the ledger knows this run with another chain: the trail was written anew");
+            }
+            Entry::Opened { .. } if known => verdict.find(1, "the ledger opens this run twice"),
+            Entry::Opened { .. } => {}
+            Entry::Closed { head, sequence, .. } => {
+                if closed.is_some_and(|closed| closed != (head, *sequence)) {
+                    verdict.find(1, "the ledger closes this run twice, with two heads");
+                }
+                closed.get_or_insert((head, *sequence));
+            }
         }
-        Some(_) => {}
+        known = true;
     }
-    let closed = mine.iter().rev().find_map(|entry| match entry {
-        Entry::Closed { head, sequence, .. } => Some((head, *sequence)),
-        Entry::Opened { .. } => None,
-    });
+    if !known {
+        verdict.find(4, "the ledger does not know this run");
+    }
     match closed {
-        Some((head, sequence)) if *head == last.fingerprint && sequence == last.sequence => {
+        Some((head, sequence)) if head == last.head.fingerprint && sequence == last.head.sequence => {
             verdict
                 .anchors
                 .push(format!("ledger of this machine: record {sequence}, head {}", &head[..16.min(head.len())]));
@@ -304,6 +412,23 @@ pub fn holes(state_dir: &Path) -> Vec<String> {
     runs.dedup();
     runs.retain(|run| !state_dir.join("runs").join(run).join(TRAIL).exists());
     runs
+}
+
+/// Every run of a state directory, those the ledger knows and the disk does not among them.
+pub fn verify_all(state_dir: &Path) -> Vec<Verdict> {
+    let entries = std::fs::read_dir(state_dir.join("runs"));
+    let mut runs: Vec<String> =
+        entries.into_iter().flatten().flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    runs.extend(holes(state_dir));
+    runs.sort();
+    runs.dedup();
+    runs.iter().map(|run| verify(state_dir, run)).collect()
+}
+
+/// The exit code for several runs: the worst, in the order 1 > 4 > 2 > 3 > 0. None at all cannot be verified.
+pub fn worst(verdicts: &[Verdict]) -> u8 {
+    let has = |exit: &u8| verdicts.iter().any(|verdict| verdict.exit == *exit);
+    if verdicts.is_empty() { 4 } else { [1, 4, 2, 3].into_iter().find(has).unwrap_or(0) }
 }
 
 /// A JSON value for `-o json`.

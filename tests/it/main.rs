@@ -10,3 +10,4 @@ mod effects;
 mod kube;
 #[cfg(feature = "app")]
 mod runner;
+mod trail;
