@@ -115,7 +115,7 @@ impl RedactStream {
     }
 
     /// The rest, when no more chunks come.
-    pub fn finish(mut self, out: &mut Vec<u8>) {
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
         let Some(search) = &self.redactor.search else { return };
         let held = std::mem::take(&mut self.held);
         let mut done = 0;
@@ -165,7 +165,7 @@ fn base64_inside(value: &str, offset: usize, url: bool) -> String {
         _ => 3,
     };
     // The last character depends on what follows, unless the length comes out even.
-    let keep = if bytes.len() % 3 == 0 { text.len() } else { text.len() - 1 };
+    let keep = if bytes.len().is_multiple_of(3) { text.len() } else { text.len() - 1 };
     text.get(skip..keep.max(skip)).unwrap_or_default().to_owned()
 }
 

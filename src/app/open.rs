@@ -171,6 +171,7 @@ fn open_fault(error: OpenError) -> Fault {
             exit: 3,
             message: format!("{error}; `ripcord attach` looks on, `ripcord rollback` pulls its ripcord"),
         },
+        OpenError::Closed { .. } => Fault::usage(format!("{error}; `ripcord run` opens a new run")),
         other => Fault::trail(other.to_string()),
     }
 }
