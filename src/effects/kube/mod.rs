@@ -6,4 +6,5 @@ pub mod describe;
 pub mod forward;
 pub mod logs;
 pub mod reading;
+pub mod shell;
 pub mod watch;
