@@ -9,6 +9,7 @@ pub mod kube;
 pub mod loan;
 mod notify;
 pub mod output;
+pub mod preflight;
 mod probe;
 pub mod process;
 pub mod secrets;

@@ -1,5 +1,6 @@
 //! The native verbs against an API server in the process: what is asked, how often, and what is made of the answer.
 
+mod around;
 mod fake;
 mod writes;
 

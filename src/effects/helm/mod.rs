@@ -1,1 +1,13 @@
-//! Helm: releases read from their own Secrets, changes made by the operator's own `helm`.
+//! Helm: releases read from their own Secrets, changes made by the operator's own `helm` as argv.
+//! Status, history and diff need no change; upgrade and rollback are only described here and run elsewhere.
+
+mod argv;
+pub mod diff;
+mod job;
+mod release;
+mod show;
+
+pub use argv::argv;
+pub use job::{HelmJob, finish, job, ready, settle};
+pub use release::{Release, decode, pending, releases};
+pub use show::{perform, render};

@@ -51,6 +51,25 @@ async fn an_undo_says_what_helm_will_think_and_knows_when_there_is_nothing_to_do
 }
 
 #[tokio::test]
+async fn a_revision_that_a_rollback_renumbered_is_still_found_by_its_old_number() {
+    let api = Fake::new(|seen| match seen.what() {
+        (_, DEPLOYMENT) => ok(deployment()),
+        _ => {
+            let mut back = replica_set(3, "ml:3");
+            back["metadata"]["annotations"]["deployment.kubernetes.io/revision-history"] = json!("1");
+            ok(json!({"items": [replica_set(2, "ml:2"), back]}))
+        }
+    });
+    let done = succeeded(api.perform(undo(1)).await);
+    assert!(
+        done.summary.contains("skipped rollback (current template already matches revision 3)"),
+        "{}",
+        done.summary
+    );
+    assert!(api.writes().is_empty());
+}
+
+#[tokio::test]
 async fn a_pruned_revision_and_a_moved_target_are_told_apart() {
     let failure = failed(server().perform(undo(9)).await);
     assert_eq!(failure.reason, "notFound");

@@ -107,7 +107,11 @@ fn conflicts(fault: &Fault) -> Option<String> {
         .filter(|cause| cause.reason == "FieldManagerConflict")
         .map(|cause| {
             let manager = cause.message.strip_prefix("conflict with ").unwrap_or(&cause.message);
-            format!("{} belongs to {}", visible::line(&cause.field), visible::line(manager))
+            let field = visible::line(&cause.field);
+            if manager.starts_with("\"ripcord\"") {
+                return format!("{field} was set by ripcord itself, outside apply (scale, setImage, patch)");
+            }
+            format!("{field} belongs to {}", visible::line(manager))
         })
         .collect();
     (!held.is_empty())

@@ -1,7 +1,7 @@
 //! `exec`: a command in a container, without a terminal. It runs once; when the connection is cut nobody can say
 //! how far it came.
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::{api::core::v1::Pod, apimachinery::pkg::apis::meta::v1::Status};
 use kube::api::{Api, AttachParams};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
@@ -59,21 +59,24 @@ pub(super) async fn exec(cx: &ActContext<'_>, exec: &Exec) -> Result<Told, Stop>
     };
     let Some(status) = status else { return Err(lost("the connection closed without an exit status")) };
     let told = Told { before: Some(evidence(&found)), ..Told::new("exit 0") };
-    let told = told.output("stdout", crate::visible::text(kept.trim_end()).into_owned());
-    match exit_code(&status) {
+    ended(name, &status, told.output("stdout", crate::visible::text(kept.trim_end()).into_owned()))
+}
+
+fn ended(pod: &str, status: &Status, told: Told) -> Result<Told, Stop> {
+    match exit_code(status) {
         Some(0) => Ok(told.output("exitCode", 0)),
         Some(code) => {
             let told = Told { summary: format!("exit {code}"), ..told.output("exitCode", code) };
-            Err(Stop::failed("exit", format!("the command in {name} ended with exit {code}")).with(told))
+            Err(Stop::failed("exit", format!("the command in {pod} ended with exit {code}")).with(told))
         }
         None => {
-            Err(Stop::failed("refused", crate::visible::line(&status.message.unwrap_or_default()).into_owned())
-                .with(told))
+            let message = status.message.as_deref().unwrap_or("the command could not be run");
+            Err(Stop::failed("refused", crate::visible::line(message).into_owned()).with(told))
         }
     }
 }
 
-fn exit_code(status: &k8s_openapi::apimachinery::pkg::apis::meta::v1::Status) -> Option<i32> {
+fn exit_code(status: &Status) -> Option<i32> {
     if status.status.as_deref() == Some("Success") {
         return Some(0);
     }

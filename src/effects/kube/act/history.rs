@@ -25,6 +25,8 @@ pub struct ReplicaSetRevision {
     pub name: String,
     pub hash: String,
     pub replicas: i64,
+    /// Numbers it had before a rollback gave it a new one.
+    pub earlier: Vec<i64>,
     /// As the server has it, the hash label taken out.
     pub template: Value,
 }
@@ -112,8 +114,22 @@ fn of_replica_set(set: &Value) -> Option<ReplicaSetRevision> {
         name: text(set, "/metadata/name").to_owned(),
         hash: text(set, "/metadata/labels/pod-template-hash").to_owned(),
         replicas: number(set, "/status/replicas"),
+        earlier: earlier(set),
         template,
     })
+}
+
+/// `deployment.kubernetes.io/revision-history`: `2,5`.
+fn earlier(set: &Value) -> Vec<i64> {
+    let list = text(set, "/metadata/annotations/deployment.kubernetes.io~1revision-history");
+    list.split(',').filter_map(|one| one.trim().parse().ok()).collect()
+}
+
+impl ReplicaSetRevision {
+    /// Is, or once was, this number: its template is the same.
+    pub fn is(&self, revision: i64) -> bool {
+        self.revision == revision || self.earlier.contains(&revision)
+    }
 }
 
 async fn controller_revisions(
@@ -133,6 +149,7 @@ async fn controller_revisions(
             name: text(revision, "/metadata/name").to_owned(),
             hash: text(revision, "/metadata/labels/controller.kubernetes.io~1hash").to_owned(),
             replicas: 0,
+            earlier: vec![],
             template,
         })
     };

@@ -34,11 +34,13 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-pub use evidence::evidence;
+pub use evidence::{cleaned, evidence, images};
 pub use history::{ReplicaSetRevision, deployment_revisions};
 pub use manifest::{parse as parse_manifests, yaml as to_yaml};
 pub use outcome::ActOutcome;
 pub use probe::{look, reattach};
+pub use rollout::progress_line as rollout_progress;
+pub use table::aligned;
 pub use wire::{Fault, Marks, Wire};
 
 use crate::{
@@ -99,11 +101,11 @@ impl<'a> ActContext<'a> {
     }
 
     /// What `kubernetes.io/change-cause` says of this act: names the attempt, so that a later look can tell it.
-    fn cause(&self) -> String {
+    pub(in crate::effects) fn cause(&self) -> String {
         format!("{} head {}", self.cause_prefix(), self.marks.short_head())
     }
 
-    fn cause_prefix(&self) -> String {
+    pub(in crate::effects) fn cause_prefix(&self) -> String {
         format!("ripcord {} {}.{}", self.marks.run, self.ticket.step, self.ticket.attempt)
     }
 }
@@ -119,6 +121,26 @@ pub async fn perform(cx: &ActContext<'_>, verb: &Kubernetes) -> ActOutcome {
             probe::settle(cx, verb, &why, before.as_ref(), began).await
         }
     }
+}
+
+/// Tries a verb at the server without doing it: what would be said, and every object as it is and would be.
+pub async fn dry_run(
+    cx: &ActContext<'_>,
+    verb: &Kubernetes,
+    out: &(dyn Fn(&str) + Send + Sync),
+) -> (Result<String, String>, Vec<wire::Change>) {
+    let changes = std::sync::Arc::default();
+    let ActContext { namespace, marks, ticket, workdir, now, .. } = cx;
+    let (namespace, marks) = (namespace.clone(), marks.clone());
+    let wire = cx.wire.dry(&changes);
+    let dry = ActContext { wire, namespace, marks, ticket: ticket.clone(), workdir: workdir.clone(), out, now: *now };
+    let said = match act(&dry, verb).await {
+        Ok(told) => Ok(told.summary),
+        Err(Stop::Failed(refused)) => Err(refused.message),
+        Err(Stop::Lost { why, .. }) => Err(why),
+    };
+    let changes = changes.lock().map(|changes| changes.clone()).unwrap_or_default();
+    (said, changes)
 }
 
 async fn act(cx: &ActContext<'_>, verb: &Kubernetes) -> Result<Told, Stop> {

@@ -107,6 +107,17 @@ async fn failed(cx: &ActContext<'_>, namespace: &str, reason: &'static str, why:
     Stop::failed(reason, message).with(told(String::new(), object).output("reason", word))
 }
 
+/// Whether a rollout is done, in kubectl's sentence; the error says what it waits for.
+///
+/// # Errors
+/// It is not done.
+pub fn progress_line(object: &Value) -> Result<String, String> {
+    match progress(object) {
+        Progress::Done(line) => Ok(line),
+        Progress::Waiting(line) | Progress::Failed(line) => Err(line),
+    }
+}
+
 /// kubectl's sentences, word for word.
 pub(super) fn progress(object: &Value) -> Progress {
     match text(object, "/kind") {

@@ -113,7 +113,8 @@ pub(super) fn choose(
 ) -> Result<&ReplicaSetRevision, String> {
     let there = || revisions.iter().map(|one| one.revision.to_string()).collect::<Vec<_>>().join(", ");
     match wanted.filter(|wanted| *wanted != 0) {
-        Some(wanted) => revisions.iter().find(|one| one.revision == wanted).ok_or_else(|| {
+        // After a rollback the same template has a new number; the old one still means it.
+        Some(wanted) => revisions.iter().rev().find(|one| one.is(wanted)).ok_or_else(|| {
             format!(
                 "revision {wanted} is not in its history any more; there are {} (revisionHistoryLimit prunes them)",
                 there()

@@ -1,7 +1,10 @@
 //! Requests under a run's marks, and what became of each. Reads may repeat; a write is sent once, whatever happens.
 //! Knows nothing of verbs.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use http::{HeaderValue, Request, Response, header};
 use http_body_util::BodyExt;
@@ -166,11 +169,20 @@ pub struct Wire {
     cancel: CancellationToken,
     deadline: Instant,
     pub(super) discovered: Arc<OnceCell<Vec<Resource>>>,
+    /// Writes are only tried (`dryRun=All`), and kept here.
+    dry: Option<Arc<Mutex<Vec<Change>>>>,
+}
+
+/// What a write would change.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    pub before: Option<Value>,
+    pub after: Option<Value>,
 }
 
 impl Wire {
     pub fn new(client: &Client, marks: &Marks, cancel: CancellationToken, deadline: Instant) -> Self {
-        Self { client: marked(client, marks), cancel, deadline, discovered: Arc::default() }
+        Self { client: marked(client, marks), cancel, deadline, discovered: Arc::default(), dry: None }
     }
 
     /// For reads outside a run: preflight, the library, a look at a release.
@@ -180,6 +192,7 @@ impl Wire {
             cancel: CancellationToken::new(),
             deadline: Instant::now() + limit,
             discovered: Arc::default(),
+            dry: None,
         }
     }
 
@@ -199,6 +212,12 @@ impl Wire {
     #[must_use]
     pub fn within(&self, limit: Duration) -> Self {
         Self { deadline: self.deadline.min(Instant::now() + limit), ..self.clone() }
+    }
+
+    /// The same wire, on which every write is only tried.
+    #[must_use]
+    pub(super) fn dry(&self, changes: &Arc<Mutex<Vec<Change>>>) -> Self {
+        Self { dry: Some(Arc::clone(changes)), ..self.clone() }
     }
 
     /// The same wire, which no cancel stops: what must be known after the act.
@@ -295,6 +314,27 @@ impl Wire {
         if self.cancel.is_cancelled() {
             return Err(Fault::Cancelled);
         }
+        match &self.dry {
+            None => self.send_once(write).await,
+            Some(changes) => self.try_only(write, changes).await,
+        }
+    }
+
+    async fn try_only(&self, write: &Write, changes: &Mutex<Vec<Change>>) -> Result<Value, Fault> {
+        let mark = if write.path.contains('?') { '&' } else { '?' };
+        let tried = Write { path: format!("{}{mark}dryRun=All", write.path), ..write.clone() };
+        let object = write.path.split('?').next().unwrap_or_default();
+        let created = write.method == http::Method::POST;
+        let before = if created { None } else { self.get_once(object, "application/json").await.ok() };
+        let answer = self.send_once(&tried).await?;
+        let after = (write.method != http::Method::DELETE).then(|| answer.clone());
+        if let Ok(mut changes) = changes.lock() {
+            changes.push(Change { before, after });
+        }
+        Ok(answer)
+    }
+
+    async fn send_once(&self, write: &Write) -> Result<Value, Fault> {
         let body = serde_json::to_vec(&write.body).map_err(|error| Fault::Odd(error.to_string()))?;
         let request = Request::builder()
             .method(write.method.clone())
