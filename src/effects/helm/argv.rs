@@ -125,7 +125,7 @@ mod tests {
         let has = |pair: [&str; 2]| words.windows(2).any(|two| two == pair);
         assert_eq!(&words[..6], ["helm", "upgrade", "--kubeconfig", "/run/k", "--kube-context", "prod"]);
         for pair in [
-            ["--set-string", r"image.tag=1.10\,x=\"],
+            ["--set-string", r"image.tag=1.10\,x=\\"],
             ["--set-string", r"list=\{a"],
             ["--set", "canary.weight=10"],
             ["--set", "on=true"],
