@@ -19,6 +19,11 @@ use super::{
 };
 use crate::engine::Fact;
 
+/// Facts with the times of their records.
+pub type Story = Vec<(Timestamp, Fact)>;
+/// Records with their facts resolved, and why reading stopped, if it did.
+pub type Stored = (Vec<(Record, Vec<Value>)>, Option<String>);
+
 /// A blob's content, held against its name.
 pub(super) fn read_blob(dir: &Path, hash: &str) -> Result<Value, String> {
     if hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -35,7 +40,7 @@ pub(super) fn read_blob(dir: &Path, hash: &str) -> Result<Value, String> {
 pub(super) const GONE: &str = "cannot be read";
 
 /// Every fact of a trail's text and the head they lead to, with the chain held from line to line.
-pub(super) fn facts_of(dir: &Path, text: &str) -> Result<(Vec<(Timestamp, Fact)>, Option<(String, Head)>), String> {
+pub(super) fn facts_of(dir: &Path, text: &str) -> Result<(Story, Option<(String, Head)>), String> {
     let (mut facts, mut last): (Vec<_>, Option<(String, Head)>) = (Vec::new(), None);
     for (number, line) in text.lines().enumerate() {
         let line = record::Line::parse(line).map_err(|error| format!("record {}: {error}", number + 1))?;
@@ -79,7 +84,7 @@ pub(super) fn whole(bytes: &[u8]) -> usize {
 }
 
 /// Records as they are stored, for printing: what can be read, and where it stops.
-pub fn read_records(dir: &Path) -> io::Result<(Vec<(Record, Vec<Value>)>, Option<String>)> {
+pub fn read_records(dir: &Path) -> io::Result<Stored> {
     let mut follow = Follow::new(dir);
     let records = follow.more()?;
     let stopped =

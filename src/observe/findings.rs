@@ -70,7 +70,7 @@ pub fn findings(pod: &PodRow, events: &EventLog, now: Timestamp) -> Vec<Finding>
     let mut found: Vec<Finding> = Vec::new();
     found.extend(look.whole_pod(sick));
     found.extend(sick.containers.iter().filter_map(|container| look.container(container)));
-    found.extend(look.from_events());
+    found.extend(look.told_by_events());
     if found.is_empty() || found.iter().all(|finding| finding.cause == Cause::Starting) {
         found.extend(look.unready(sick));
     }
@@ -183,7 +183,7 @@ impl Look<'_> {
     }
 
     /// Causes that only an event tells: a volume, a quota, a Secret that is not there.
-    fn from_events(&self) -> Option<Finding> {
+    fn told_by_events(&self) -> Option<Finding> {
         if &*self.pod.status == "Running" || self.pod.ready > 0 {
             return None;
         }

@@ -68,7 +68,10 @@ pub async fn shell(
     let began = Instant::now();
     let api: Api<Pod> = Api::namespaced(cluster.client.clone(), &spec.namespace);
     let params = AttachParams { container: spec.container.clone(), ..AttachParams::interactive_tty() };
-    let mut process = api.exec(&spec.pod, spec.command.clone(), &params).await.with_context(|| format!("no shell in {}", spec.pod))?;
+    let mut process = api
+        .exec(&spec.pod, spec.command.clone(), &params)
+        .await
+        .with_context(|| format!("no shell in {}", spec.pod))?;
     let (Some(mut stdin), Some(mut stdout)) = (process.stdin(), process.stdout()) else {
         anyhow::bail!("the API server gave no terminal for {}", spec.pod)
     };
@@ -130,8 +133,11 @@ struct Cast {
 impl Cast {
     fn create(path: &Path, spec: &ShellSpec, secrets: &Redactor) -> anyhow::Result<Self> {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-        let file = file.with_context(|| format!("the session cannot be recorded in {}; no shell without a record", path.display()))?;
-        let mut cast = Self { file: BufWriter::new(file), hash: Sha256::new(), secrets: secrets.stream(), part: Vec::new() };
+        let file = file.with_context(|| {
+            format!("the session cannot be recorded in {}; no shell without a record", path.display())
+        })?;
+        let mut cast =
+            Self { file: BufWriter::new(file), hash: Sha256::new(), secrets: secrets.stream(), part: Vec::new() };
         let title = format!("{}/{}", spec.namespace, spec.pod);
         cast.line(&json!({"version": 2, "width": spec.columns, "height": spec.rows, "title": title, "command": spec.command.join(" ")}))?;
         Ok(cast)
@@ -181,7 +187,14 @@ mod tests {
     use super::*;
 
     fn spec() -> ShellSpec {
-        ShellSpec { namespace: "shop".into(), pod: "api".into(), container: None, command: vec!["sh".into()], columns: 80, rows: 24 }
+        ShellSpec {
+            namespace: "shop".into(),
+            pod: "api".into(),
+            container: None,
+            command: vec!["sh".into()],
+            columns: 80,
+            rows: 24,
+        }
     }
 
     #[test]
@@ -200,7 +213,10 @@ mod tests {
         let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!((lines[0]["version"].as_u64(), lines[0]["width"].as_u64()), (Some(2), Some(80)));
         let said: String = lines[1..].iter().map(|line| line[2].as_str().unwrap()).collect();
-        assert!(said.starts_with("echo \u{1b}[1m") && said.ends_with("\r\nü\r\n") && !text.contains("hunter2"), "{text}");
+        assert!(
+            said.starts_with("echo \u{1b}[1m") && said.ends_with("\r\nü\r\n") && !text.contains("hunter2"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -209,6 +225,8 @@ mod tests {
         let path = dir.path().join("a.cast");
         std::fs::write(&path, "there already").unwrap();
         let secrets = Redactor::new([]).unwrap();
-        assert!(Cast::create(&path, &spec(), &secrets).err().unwrap().to_string().contains("no shell without a record"));
+        assert!(
+            Cast::create(&path, &spec(), &secrets).err().unwrap().to_string().contains("no shell without a record")
+        );
     }
 }

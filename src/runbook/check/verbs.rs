@@ -81,16 +81,7 @@ pub(super) fn kubernetes(verb: &Kubernetes, node: &Node, problems: &mut Problems
                     .hint("`${{ baseline.revision }}`, or a number of the history");
             }
         }
-        Kubernetes::Scale(scale) => {
-            for (key, given) in
-                [("replicas", Some(&scale.replicas)), ("currentReplicas", scale.current_replicas.as_ref())]
-            {
-                if matches!(given, Some(Tpl::Value(count)) if *count < 0) {
-                    let place = node.get(key).map_or(node.place, |node| node.place);
-                    problems.error(place, format!("`{key}` cannot be less than 0"));
-                }
-            }
-        }
+        Kubernetes::Scale(scale) => counts(scale, node, problems),
         Kubernetes::Exec(exec) if exec.command.is_empty() => {
             problems.error(node.place, "a command of nothing").hint("command: [program, argument, …]");
         }
@@ -106,6 +97,15 @@ pub(super) fn kubernetes(verb: &Kubernetes, node: &Node, problems: &mut Problems
             }
         }
         _ => {}
+    }
+}
+
+fn counts(scale: &Scale, node: &Node, problems: &mut Problems<'_>) {
+    for (key, given) in [("replicas", Some(&scale.replicas)), ("currentReplicas", scale.current_replicas.as_ref())] {
+        if matches!(given, Some(Tpl::Value(count)) if *count < 0) {
+            let place = node.get(key).map_or(node.place, |node| node.place);
+            problems.error(place, format!("`{key}` cannot be less than 0"));
+        }
     }
 }
 

@@ -71,18 +71,6 @@ impl Answer {
             }
         }
     }
-
-    /// All of it, up to `cap` bytes.
-    pub async fn text(mut self, limit: Duration, cap: usize) -> Result<Vec<u8>, Failure> {
-        let mut all = Vec::new();
-        while all.len() < cap {
-            match self.piece(limit).await? {
-                Some(piece) => all.extend_from_slice(&piece),
-                None => break,
-            }
-        }
-        Ok(all)
-    }
 }
 
 /// `Sun, 06 Nov 1994 08:49:37 GMT`

@@ -69,7 +69,7 @@ fn drawn<'a>(live: &Live<'_>, line: &LogLine, room: usize) -> Vec<Line<'a>> {
     let colour =
         if live.theme.colour { Style::new().fg(STREAMS[line.stream.0 as usize % STREAMS.len()]) } else { Style::new() };
     let mut head = format!("{} ", pad(&fit_middle(label, 16), 16.min(width(label).max(9))));
-    if live.state.log_times || line.kind == LineKind::Said && live.state.log_times {
+    if live.state.log_times {
         head.push_str(&line.at.map_or_else(|| "--:--:-- ".to_owned(), |at| at.strftime("%H:%M:%S ").to_string()));
     }
     head.push_str(if live.theme.ascii { "| " } else { "│ " });
