@@ -109,10 +109,14 @@ fn opened(
     workdir: &Path,
 ) -> Result<Opened, Fault> {
     let now = clock::now();
-    let book = &loaded.book;
+    let mut book = loaded.book.clone();
+    // What the command line says of the target wins, and is what the rest of the header sees.
+    book.target.context = common.context.clone().or(book.target.context);
+    book.target.namespace = common.namespace.clone().or(book.target.namespace);
+    runbook::fill::header(&mut book, &params).map_err(|error| Fault::usage(format!("{}: {error}", path.display())))?;
     let target = TargetIdentity {
-        context: common.context.clone().or_else(|| book.target.context.clone()).unwrap_or_default(),
-        namespace: common.namespace.clone().or_else(|| book.target.namespace.clone()).unwrap_or_default(),
+        context: book.target.context.clone().unwrap_or_default(),
+        namespace: book.target.namespace.clone().unwrap_or_default(),
         protected: book.target.protected,
         ..TargetIdentity::default()
     };
@@ -120,7 +124,7 @@ fn opened(
         format: 1,
         run: run_id(now.wall, &book.metadata.name)?,
         program: Program { version: env!("CARGO_PKG_VERSION").into(), hash: program_hash() },
-        runbook: Box::new(book.clone()),
+        runbook: Box::new(book),
         runbook_hash: loaded.hash.clone(),
         runbook_path: path.display().to_string(),
         params,

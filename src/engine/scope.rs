@@ -197,9 +197,16 @@ fn fill(value: &Value, free: bool, scope: &Value, ids: &[&str]) -> Result<Value,
             Value::Array(items.iter().map(|item| fill(item, free, scope, ids)).collect::<Result<_, _>>()?)
         }
         Value::Object(map) => {
-            let filled = map
-                .iter()
-                .map(|(key, value)| Ok((key.clone(), fill(value, free || FREE.contains(&key.as_str()), scope, ids)?)));
+            let filled = map.iter().map(|(key, value)| {
+                let value = match value {
+                    // A value in PromQL is escaped as a label's value.
+                    Value::String(query) if !free && key == "query" => {
+                        Value::String(expr::render_promql(query, scope, ids)?)
+                    }
+                    value => fill(value, free || FREE.contains(&key.as_str()), scope, ids)?,
+                };
+                Ok((key.clone(), value))
+            });
             Value::Object(filled.collect::<Result<_, expr::ExprError>>()?)
         }
         other => other.clone(),
@@ -248,5 +255,18 @@ pub(super) fn dur(value: &Tpl<Dur>, scope: &Value, ids: &[&str]) -> Result<Dur, 
             let value = expr::render(&template.0, scope, ids).map_err(|error| error.to_string())?;
             plain(&value).parse::<Dur>().map_err(|error| error.to_string())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_in_the_query_of_a_probe_stays_inside_its_quotes() {
+        let probe = json!({"query": "up{a=\"${{ params.x }}\"}", "http": {"json": {"query": "${{ params.x }}"}}});
+        let filled = fill_probe(&probe, &json!({"params": {"x": "b\"} or up{c=\""}}), &[]).unwrap();
+        assert_eq!(filled["query"], "up{a=\"b\\\"} or up{c=\\\"\"}");
+        assert_eq!(filled["http"]["json"]["query"], "b\"} or up{c=\"", "data of the author's own is left alone");
     }
 }

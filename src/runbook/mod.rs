@@ -5,6 +5,7 @@ mod check;
 pub mod data;
 mod doc;
 pub mod expr;
+pub mod fill;
 mod load;
 mod mend;
 pub mod model;

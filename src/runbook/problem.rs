@@ -139,7 +139,10 @@ impl Problem {
 /// «did you mean …?», if one of them is near.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase();
-    let near = known.into_iter().map(|known| (strsim::damerau_levenshtein(&lower, &known.to_lowercase()), known));
+    let most = (word.chars().count() / 3).max(1);
+    // A word of quite another length is never near; most are ruled out by that alone.
+    let alike = known.into_iter().filter(|known| known.len().abs_diff(word.len()) <= most);
+    let near = alike.map(|known| (strsim::damerau_levenshtein(&lower, &known.to_lowercase()), known));
     let (distance, best) = near.min_by_key(|(distance, _)| *distance)?;
-    (distance <= (word.chars().count() / 3).max(1)).then_some(best)
+    (distance <= most).then_some(best)
 }

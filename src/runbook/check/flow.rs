@@ -231,7 +231,9 @@ fn always_asks(step: &Step) -> bool {
 fn cycles(lane: &[At<'_>], next: &[Vec<usize>], problems: &mut Problems<'_>) {
     let free = |index: usize| !always_asks(lane[index].step);
     let mut told = BTreeSet::new();
-    for start in (0..lane.len()).filter(|index| free(*index)) {
+    // Every cycle goes back somewhere, so only steps that lead back can begin one.
+    let leads_back = |index: usize| next[index].iter().any(|to| *to <= index && free(*to));
+    for start in (0..lane.len()).filter(|index| free(*index) && leads_back(*index)) {
         let mut seen = vec![false; lane.len()];
         let mut open: Vec<usize> = next[start].iter().copied().filter(|to| free(*to)).collect();
         let mut round = false;
@@ -241,9 +243,8 @@ fn cycles(lane: &[At<'_>], next: &[Vec<usize>], problems: &mut Problems<'_>) {
                 open.extend(next[index].iter().filter(|to| free(**to)));
             }
         }
-        // Told once a cycle: at its first step that goes back.
-        let back = next[start].iter().any(|to| *to <= start && free(*to));
-        if round && back && told.insert(start) {
+        // Told at the step that leads back.
+        if round && told.insert(start) {
             let at = lane[start];
             let message = format!("from `{}` the run can go round without anybody being asked", at.step.id());
             problems

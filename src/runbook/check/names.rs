@@ -177,12 +177,12 @@ impl Names<'_, '_, '_> {
         }
         if let Some(condition) = node.get("successCondition") {
             let known = super::outputs::of_probe(node);
-            self.condition(condition, |names, text, place| names.probe_condition(text, place, &known));
+            self.condition(condition, |names, text, place| names.probe_condition(text, place, known));
         }
     }
 
     /// A probe's own rule sees what the look gave, and nothing else.
-    fn probe_condition(&mut self, source: &str, place: Place, known: &[&str]) {
+    fn probe_condition(&mut self, source: &str, place: Place, known: Option<&[&str]>) {
         if self.operators(source, place) {
             return;
         }
@@ -190,8 +190,10 @@ impl Names<'_, '_, '_> {
             Err(error) => self.cannot_be_evaluated(source, &error.why, place),
             Ok(names) => {
                 let roots: BTreeSet<&str> = names.iter().filter_map(|name| name.split('.').next()).collect();
-                for root in roots.into_iter().filter(|root| !known.contains(root)) {
-                    self.undefined(root, known, place);
+                if let Some(known) = known {
+                    for root in roots.into_iter().filter(|root| !known.contains(root)) {
+                        self.undefined(root, known, place);
+                    }
                 }
                 self.filters(source, place);
             }

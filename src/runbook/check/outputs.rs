@@ -48,18 +48,13 @@ fn kubernetes(verb: &Kubernetes) -> &'static [&'static str] {
     }
 }
 
-/// The names in a probe's `successCondition`: what its own look gives.
-pub(super) fn of_probe(node: &Node) -> Vec<&'static str> {
-    for (key, names) in [
-        ("query", &["result"] as &[&str]),
+/// The names in a probe's `successCondition`: what its own look gives. `None` for a script, which names its own.
+pub(super) fn of_probe(node: &Node) -> Option<&'static [&'static str]> {
+    let looks: [(&str, &[&str]); 4] = [
+        ("query", &["result"]),
         ("http", &["status", "body", "json"]),
-        ("run", &["status", "output"]),
-        ("kubernetes", &["count", "reason", "reasons", "json", "output", "revision", "status"]),
+        ("kubernetes", &["count", "reason", "json", "revision", "revisions", "resourceVersion"]),
         ("helm", &["status", "revision", "chart", "images", "json", "changed", "count"]),
-    ] {
-        if node.get(key).is_some() {
-            return names.to_vec();
-        }
-    }
-    Vec::new()
+    ];
+    looks.into_iter().find(|(key, _)| node.get(key).is_some()).map(|(_, names)| names)
 }
