@@ -3,7 +3,13 @@
 //! All are `#[ignore]`d: plain `cargo test` needs no cluster, and says so per test.
 //! Each test works in a namespace of its own, in a cluster that has opted in.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests: a panic is how they fail")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::too_many_lines,
+    reason = "these tests live in real time and say what they expect"
+)]
 
 mod any_cluster;
 mod corpus;
