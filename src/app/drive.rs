@@ -33,7 +33,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, Fault> {
 
 pub fn run(common: &Common, args: &cli::Run) -> Result<u8, Fault> {
     let answers = prepare::read_answers(args.headless.answers.as_deref())?;
-    let prepared = prepare::prepare(common, args, &answers)?;
+    let mut prepared = prepare::prepare(common, args, &answers)?;
     if let Some(text) = prepare::warnings(&prepared.loaded) {
         say(text.trim_end());
     }
@@ -42,6 +42,7 @@ pub fn run(common: &Common, args: &cli::Run) -> Result<u8, Fault> {
     }
     let headless = wants_headless(&args.headless)?;
     runtime()?.block_on(async {
+        prepare::preflight(&mut prepared.opened, common.kubeconfig.clone()).await?;
         let live = open::fresh(prepared, &doors(common, headless))?;
         front(live, common, &args.headless, answers, None).await
     })

@@ -190,6 +190,7 @@ impl Live {
         if !self.session.run().is_closed() {
             return Ok(());
         }
+        crate::effects::kube::private_kubeconfig::remove(&self.run_dir());
         let last = self.session.last().clone();
         let entry = ledger::Entry::Closed { run: self.run_id(), head: last.head, sequence: last.sequence };
         ledger::append(&self.state_dir, clock::now().wall.as_millisecond(), &entry)

@@ -12,7 +12,14 @@ use super::{Fault, clock, state};
 use crate::{
     audit::{TrailFile, canonical::hex, ledger},
     cli::{Common, Run as RunArgs},
-    effects::secrets::SecretStore,
+    effects::{
+        kube::{
+            baseline,
+            connect::{ConnectOptions, connect},
+            identity,
+        },
+        secrets::SecretStore,
+    },
     engine::{
         Actor,
         fact::{Opened, Program, TargetIdentity},
@@ -22,7 +29,7 @@ use crate::{
     redact::Redactor,
     runbook::{
         self, Loaded, Problem,
-        model::{Action, OnClosed, Runbook},
+        model::{Action, BaselineSpec, OnClosed, Runbook},
         params,
     },
 };
@@ -221,6 +228,50 @@ fn calendar_at_start(book: &Runbook, answers: &Answers) -> Result<(), Fault> {
         }
         _ => Ok(()),
     }
+}
+
+/// Asks the cluster who it is and where the target stands, where the runbook needs to know.
+/// A declared baseline that cannot be read refuses the run: without it there is no safe way back.
+pub async fn preflight(opened: &mut Opened, kubeconfig: Option<PathBuf>) -> Result<(), Fault> {
+    let book = &opened.runbook;
+    let spec = book.baseline.clone().filter(|spec| !matches!(spec, BaselineSpec::None(_)));
+    let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+    let natively = book
+        .steps
+        .iter()
+        .chain(&book.rollback)
+        .any(|step| matches!(step.action, Action::Kubernetes(_) | Action::Helm(_)));
+    if spec.is_none() && !natively {
+        return Ok(());
+    }
+    let options = ConnectOptions {
+        kubeconfig,
+        context: some(&opened.target.context),
+        namespace: some(&opened.target.namespace),
+        in_cluster: false,
+    };
+    let must = spec.is_some() || book.target.protected || book.target.cluster_uid.is_some();
+    let refused = |error: anyhow::Error| Fault::failed(format!("the target was not accepted: {error:#}"));
+    let cluster = match connect(options).await {
+        Ok(cluster) => cluster,
+        Err(error) if must => return Err(refused(error)),
+        Err(_) => return Ok(()), // the step that needs it says so
+    };
+    match identity::identify(&cluster).await {
+        Ok(who) => {
+            let protected = opened.target.protected;
+            opened.target = identity::pin(&cluster, &opened.runbook.target, &who).map_err(refused)?;
+            opened.target.protected = protected;
+        }
+        Err(error) if must => return Err(refused(error)),
+        Err(_) => {}
+    }
+    if let Some(spec) = spec {
+        let baseline = baseline::capture(&cluster, &spec, clock::now().wall).await;
+        opened.baseline =
+            Some(baseline.map_err(|error| Fault::failed(format!("there is no baseline to lead back to: {error:#}")))?);
+    }
+    Ok(())
 }
 
 /// Warnings of a runbook, for stderr.

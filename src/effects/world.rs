@@ -12,14 +12,20 @@ use indexmap::IndexMap;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    http,
-    kube::act,
-    notify, probe, shell,
+    helm, http,
+    kube::{self, act},
+    notify, probe,
+    process::{self, Process},
+    shell,
     work::{Place, Work, failed},
 };
 use crate::{
-    engine::message::{Effect, Failure, Reading, Report, Started, Ticket},
-    runbook::model::{Action, Kubernetes},
+    engine::{
+        fact::Baseline,
+        message::{Effect, Failure, Reading, Report, Started, Ticket},
+    },
+    runbook::model::{Action, BaselineSpec, Helm, Kubernetes, Risk},
+    runner::job::Rung,
     session::{Performer, Receipt},
 };
 
@@ -97,10 +103,7 @@ impl Performer for World {
             }
             Effect::Capture { ticket, spec } => {
                 let work = self.work(&ticket, under, None);
-                self.spawn(
-                    work,
-                    async move { Report::Captured(Err(format!("{spec:?} cannot be read in this build"))) },
-                );
+                self.spawn(work.clone(), async move { Report::Captured(captured(&work, &spec).await) });
             }
             Effect::Cancel { ticket } => {
                 let flying = self.flying.lock().unwrap_or_else(PoisonError::into_inner);
@@ -130,7 +133,11 @@ fn unused(work: &Work, ticket: Ticket) -> Ticket {
 /// The one match: who does what.
 pub(super) async fn act(work: &Work, action: &Action, env: &IndexMap<String, String>) -> Report {
     match action {
-        Action::Run(run) => shell::perform(work, run, env).await,
+        Action::Run(run) => match pinned_env(work, env).await {
+            Ok(env) => shell::perform(work, run, &env).await,
+            Err(error) => failed("target", format!("{error:#}; nothing was started")),
+        },
+        Action::Helm(helm) => helm_act(work, helm).await,
         Action::Http(request) => http::perform(work, request).await,
         Action::Notify(message) => notify::perform(work, message).await,
         Action::Kubernetes(verb) => kubernetes(work, verb).await,
@@ -147,30 +154,13 @@ pub(super) async fn kubernetes(work: &Work, verb: &Kubernetes) -> Report {
 }
 
 async fn native(work: &Work, doing: impl AsyncFnOnce(&act::ActContext<'_>) -> act::ActOutcome) -> Report {
-    let cluster = match work.cluster().await {
-        Ok(cluster) => cluster,
-        Err(error) => return failed("target", format!("the cluster cannot be reached: {error:#}; nothing was sent")),
-    };
     let out = Mutex::new(work.output());
     let say = |line: &str| out.lock().unwrap_or_else(PoisonError::into_inner).line(&crate::visible::line(line));
     let begun = tokio::time::Instant::now();
-    let deadline = begun + work.timeout.unwrap_or(NATIVE);
-    let marks = act::Marks::new(work.place.run.clone(), &work.under);
-    let namespace = work.place.connect.namespace.clone().unwrap_or_else(|| cluster.namespace.clone());
-    #[expect(clippy::disallowed_methods, reason = "the moment is stamped on what is written")]
-    let now = jiff::Timestamp::now();
-    let cx = act::ActContext::new(
-        &cluster.client,
-        namespace,
-        marks,
-        work.ticket.clone(),
-        work.place.workdir.clone(),
-        &say,
-        work.cancel.clone(),
-        deadline,
-        now,
-    );
-    let mut outcome = doing(&cx).await;
+    let mut outcome = match context(work, &say).await {
+        Ok(cx) => doing(&cx).await,
+        Err(report) => return report,
+    };
     let output = out.into_inner().unwrap_or_else(PoisonError::into_inner).finish();
     if let Some(done) = outcome.done_mut() {
         done.output = done.output.take().or(output);
@@ -179,11 +169,85 @@ async fn native(work: &Work, doing: impl AsyncFnOnce(&act::ActContext<'_>) -> ac
     outcome.report()
 }
 
+/// Where a native act happens, under which record.
+async fn context<'a>(work: &Work, say: &'a (dyn Fn(&str) + Send + Sync)) -> Result<act::ActContext<'a>, Report> {
+    let cluster = work
+        .cluster()
+        .await
+        .map_err(|error| failed("target", format!("the cluster cannot be reached: {error:#}; nothing was sent")))?;
+    let deadline = tokio::time::Instant::now() + work.timeout.unwrap_or(NATIVE);
+    let marks = act::Marks::new(work.place.run.clone(), &work.under);
+    let namespace = work.place.connect.namespace.clone().unwrap_or_else(|| cluster.namespace.clone());
+    let (ticket, workdir, cancel) = (work.ticket.clone(), work.place.workdir.clone(), work.cancel.clone());
+    Ok(act::ActContext::new(&cluster.client, namespace, marks, ticket, workdir, say, cancel, deadline, now()))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the moment is stamped on what is written and read")]
+fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
+async fn captured(work: &Work, spec: &BaselineSpec) -> Result<Baseline, String> {
+    let cluster = work.cluster().await.map_err(|error| format!("{error:#}"))?;
+    kube::baseline::capture(cluster, spec, now()).await.map_err(|error| format!("{error:#}"))
+}
+
+/// Where a cluster was named, scripts get a kubeconfig with that context and no other.
+async fn pinned_env(work: &Work, env: &IndexMap<String, String>) -> anyhow::Result<IndexMap<String, String>> {
+    let mut env = env.clone();
+    if work.place.connect.context.is_some() || work.place.connect.kubeconfig.is_some() {
+        let file = kube::private_kubeconfig::ensure(work.cluster().await?, work.run_dir())?;
+        env.insert("KUBECONFIG".into(), file.to_string_lossy().into_owned());
+    }
+    Ok(env)
+}
+
+/// Looks natively; changes by the operator's own `helm`, owned by the step-runner like a script.
+async fn helm_act(work: &Work, verb: &Helm) -> Report {
+    if verb.risk() == Risk::Read {
+        return native(work, async |cx| match helm::perform(cx, verb).await {
+            Some(outcome) => outcome,
+            None => act::ActOutcome::Unknown("this look has no answer".into()),
+        })
+        .await;
+    }
+    let quiet = |_: &str| {};
+    let cx = match context(work, &quiet).await {
+        Ok(cx) => cx,
+        Err(report) => return report,
+    };
+    let before = match helm::ready(&cx, verb).await {
+        Ok(before) => before,
+        Err(failure) => return Report::Failed(failure),
+    };
+    let job = match work.cluster().await.and_then(|cluster| helm::job(&cx, cluster, work.run_dir(), verb)) {
+        Ok(Some(job)) => job,
+        Ok(None) => return failed("unsupported", "this verb starts nothing"),
+        Err(error) => return failed("target", format!("{error:#}; nothing was started")),
+    };
+    let process = Process {
+        argv: job.argv,
+        cwd: work.place.workdir.clone(),
+        env: job.env.into_iter().collect(),
+        ladder: Rung::for_helm(),
+        takes_outputs: false,
+        remove: Vec::new(),
+    };
+    let outcome = match process::perform(work, process).await {
+        Report::Succeeded(done) => act::ActOutcome::Succeeded(done),
+        Report::Failed(failure) => act::ActOutcome::Failed(failure),
+        Report::Unknown { message } => act::ActOutcome::Unknown(message),
+        other => return other,
+    };
+    helm::finish(&cx, verb, before, outcome).await.report()
+}
+
 /// Another process began this: what became of it?
 async fn reattach(work: &Work, action: &Action, started: Option<&Started>) -> Report {
     match action {
         Action::Run(run) => shell::reattach(work, run, started.is_none()).await,
         Action::Kubernetes(verb) => native(work, async |cx| act::reattach(cx, verb).await).await,
+        Action::Helm(_) => process::reattach(work, started.is_none()).await,
         other => Report::Unknown {
             message: format!(
                 "the console ended while this {} was under way; look at what it did, then say what came of it",
