@@ -19,6 +19,7 @@ mod live;
 mod people;
 mod proxy;
 mod rows;
+mod runbook;
 mod streams;
 mod support;
 mod system;
