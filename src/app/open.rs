@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     audit::{self, OpenError, TrailFile, ledger},
-    effects::{World, kube::connect::ConnectOptions, loan::Loan, secrets::SecretStore, work::Place},
+    effects::{World, kube::connect::ConnectOptions, loan::Loan, metrics::Metrics, secrets::SecretStore, work::Place},
     engine::{
         Actor, Command, Fact, Input, Report, Run, Ticket,
         fact::{Opened, Previous},
@@ -77,6 +77,7 @@ fn wire(
             namespace: Some(opened.target.namespace.clone()).filter(|namespace| !namespace.is_empty()),
             in_cluster: false,
         },
+        metrics: Metrics::new(opened.runbook.prometheus.clone()),
         runner,
         secrets: Arc::new(secrets),
         redactor: redactor.clone(),

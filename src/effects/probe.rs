@@ -25,7 +25,7 @@ pub async fn look(work: &Work, probe: &Probe, env: &IndexMap<String, String>) ->
         (_, Some(run), ..) => shell::perform(&work, run, env).await,
         (_, _, Some(verb), ..) => world::kubernetes(&work, verb).await,
         (_, _, _, Some(helm), _) => world::act(&work, &Action::Helm((**helm).clone()), env).await,
-        (.., Some(_)) => super::work::failed("unsupported", "metrics cannot be read yet in this build"),
+        (.., Some(query)) => super::metrics::probe(&work, query).await,
         _ => super::work::failed("render", "a probe that looks at nothing"),
     };
     judge(&work, probe, report)

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     kube::connect::{Cluster, ConnectOptions, connect},
     loan::Loan,
+    metrics::Metrics,
     output::{LineSender, OutputSink},
     secrets::{SecretProblem, SecretStore},
 };
@@ -38,6 +39,8 @@ pub struct Place {
     /// The cluster, once somebody needed it; and how to reach it.
     pub cluster: tokio::sync::OnceCell<Cluster>,
     pub connect: ConnectOptions,
+    /// Where metrics are read.
+    pub metrics: Metrics,
     /// The run's id, for the marks on requests.
     pub run: String,
     /// Where the terminal can be borrowed. `None`: there is none.

@@ -14,9 +14,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     helm, http,
     kube::{self, act},
-    notify, probe,
+    metrics, notify, probe,
     process::{self, Process},
-    shell,
+    prometheus, shell,
     work::{Place, Work, failed},
 };
 use crate::{
@@ -24,6 +24,7 @@ use crate::{
         fact::Baseline,
         message::{Effect, Failure, Reading, Report, Started, Ticket},
     },
+    observe::{Observation, alerts::AlertsNews},
     runbook::model::{Action, BaselineSpec, Helm, Kubernetes, Risk},
     runner::job::Rung,
     session::{Performer, Receipt},
@@ -42,6 +43,26 @@ pub struct World {
 impl World {
     pub fn new(place: Place) -> Self {
         Self { place: Arc::new(place), tasks: TaskTracker::new(), flying: Arc::default() }
+    }
+
+    /// Starts the metrics pane's readings and the alerts, if the runbook names a Prometheus. They end with the
+    /// program. What the panes say is dropped where the screen cannot keep up; it is never recorded.
+    pub fn watch_metrics(&self, watched: Vec<prometheus::Watched>) {
+        let work = self.work(&Ticket::new("metrics", 0), &Receipt::default(), None);
+        self.tasks.spawn(async move {
+            let metrics = &work.place.metrics;
+            let news = work.place.observations.clone();
+            let (server, manager) = match (metrics.server(&work).await, metrics.alertmanager(&work)) {
+                (Ok(server), Ok(manager)) => (server, manager),
+                (Err(error), _) | (_, Err(error)) => {
+                    let why = work.clean(&format!("{error:#}"));
+                    let _ = news.send(Observation::Alerts(AlertsNews::Unknown(why))).await;
+                    return;
+                }
+            };
+            let alerts = prometheus::watch_alerts(server.clone(), manager, news.clone());
+            futures::join!(prometheus::watch(server, watched, news), alerts);
+        });
     }
 
     fn work(&self, ticket: &Ticket, under: &Receipt, timeout: Option<Duration>) -> Work {
@@ -93,13 +114,16 @@ impl Performer for World {
                 });
             }
             Effect::Measure { ticket, slot, metrics } => {
-                let work = self.work(&ticket, under, None);
-                self.tasks.spawn(async move {
-                    for metric in metrics {
-                        let reading = Reading::Unreachable { why: "metrics cannot be read in this build".into() };
-                        work.tell(Report::Sample { metric: metric.metric, slot, reading }).await;
-                    }
-                });
+                for what in metrics {
+                    let work = self.work(&ticket, under, None);
+                    self.tasks.spawn(async move {
+                        let measured = AssertUnwindSafe(metrics::measure(&work, slot, &what)).catch_unwind().await;
+                        let reading = measured.unwrap_or_else(|_| Reading::Error {
+                            why: "the program failed while it read this (a bug)".into(),
+                        });
+                        work.tell(Report::Sample { metric: what.metric, slot, reading }).await;
+                    });
+                }
             }
             Effect::Capture { ticket, spec } => {
                 let work = self.work(&ticket, under, None);

@@ -20,6 +20,9 @@ use crate::runbook::{
 /// A sample older than this is no data, where the metric does not say otherwise.
 pub const STALE_AFTER: Dur = Dur::mins(2);
 
+/// `$window` outside a gate, in seconds.
+const PANE_WINDOW: u64 = 600;
+
 impl Run {
     /// The plan of a gate step: rendered analysis over the metrics of its own runbook.
     pub fn gate_plan(&self, id: &StepId) -> Option<Result<Plan, String>> {
@@ -39,6 +42,32 @@ impl Run {
 
     fn is_asked(&self, id: &StepId, metric: &str, slot: Timestamp) -> bool {
         self.in_flight.iter().any(|(ticket, key, at)| &ticket.step == id && key == metric && *at == slot)
+    }
+
+    /// What the metrics pane reads: the metrics the runbook names for it, else all, their queries filled in.
+    /// A query that cannot be filled in yet (it uses a step's output) is left out.
+    pub fn pane_metrics(&self) -> Vec<(&Metric, Measurement)> {
+        let book = self.book();
+        let named: Vec<&String> = match book.panes.metrics.as_slice() {
+            [] => book.metrics.keys().collect(),
+            named => named.iter().collect(),
+        };
+        let at = self.current().cloned().unwrap_or_else(|| StepId::new(""));
+        let one = |name: &String| {
+            let metric = book.metrics.get(name)?;
+            Some((metric, self.measurement(&at, name, metric, PANE_WINDOW).ok()?))
+        };
+        named.into_iter().filter_map(one).collect()
+    }
+
+    /// The most samples any gate of the runbook needs behind a metric.
+    pub fn needed_samples(&self, metric: &str) -> Option<u64> {
+        let gates = self.rows().into_iter().filter_map(|row| match &row.step.action {
+            Action::Analysis(gate) => Some(&gate.metrics),
+            _ => None,
+        });
+        let needs = gates.flatten().filter(|given| given.metric.as_deref() == Some(metric));
+        needs.filter_map(|given| given.min_samples.as_ref()?.value()).max()
     }
 
     /// A metric's queries with their values filled in, each escaped as a label value.

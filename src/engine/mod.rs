@@ -35,6 +35,7 @@ pub mod state;
 pub use apply::Corrupt;
 pub use ask::Ask;
 pub use fact::Fact;
+pub use gates::STALE_AFTER;
 pub use message::{Actor, Command, Decision, Effect, Input, Refusal, Report, Ticket};
 pub use state::Run;
 

@@ -1,5 +1,6 @@
 //! What is seen and not recorded: pods, events, logs, metrics. Names no kube and no ratatui type.
 
+pub mod alerts;
 pub mod cluster;
 pub mod events;
 pub mod filter;
@@ -7,6 +8,7 @@ pub mod findings;
 pub mod freshness;
 pub mod human;
 pub mod logs;
+pub mod metrics;
 pub mod output;
 pub mod pods;
 pub mod workloads;
@@ -21,4 +23,8 @@ pub enum Observation {
     Cluster(cluster::ClusterNews),
     /// Log lines and the streams they come from.
     Logs(logs::LogNews),
+    /// Readings for the metrics pane, and their history.
+    Metrics(metrics::MetricsNews),
+    /// What fires.
+    Alerts(alerts::AlertsNews),
 }

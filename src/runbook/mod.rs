@@ -1,5 +1,6 @@
 //! What the author wrote: parsed, checked as a whole, typed. Nothing here knows that runs exist.
 
+pub mod alerts;
 pub mod calendar;
 mod check;
 pub mod data;

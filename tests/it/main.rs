@@ -7,7 +7,11 @@ mod cli;
 #[cfg(feature = "app")]
 mod effects;
 #[cfg(feature = "app")]
+mod gates;
+#[cfg(feature = "app")]
 mod kube;
+#[cfg(feature = "app")]
+mod metrics;
 #[cfg(feature = "app")]
 mod runner;
 mod trail;

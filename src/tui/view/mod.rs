@@ -1,8 +1,10 @@
 //! From (Ui, Run) to a frame. Borrows, draws, changes nothing.
 
+pub mod alerts;
 mod dialog;
 mod frame;
 pub mod live;
+pub mod metrics;
 mod output;
 mod step;
 mod steps;

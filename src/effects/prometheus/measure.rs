@@ -1,0 +1,188 @@
+//! One metric at one slot: the number, or exactly why there is none.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    Prometheus, SKEW,
+    answer::{Bad, Stamped},
+    selectors::{self, Selector},
+};
+use crate::engine::message::{Decimal, Reading};
+
+/// The queries of a metric, rendered.
+pub struct Queries<'a> {
+    pub query: &'a str,
+    pub baseline: Option<&'a str>,
+    pub samples: Option<&'a str>,
+    pub stale_after: Duration,
+}
+
+/// Why a query gave no number.
+enum No {
+    Bad(Bad),
+    /// Empty, NaN, ±Inf, stale.
+    Data(String),
+}
+
+impl From<Bad> for No {
+    fn from(bad: Bad) -> Self {
+        Self::Bad(bad)
+    }
+}
+
+impl Prometheus {
+    /// Reads a metric at a slot of our clock. Goes on trying for a while where the server is away.
+    pub async fn measure(&self, queries: &Queries<'_>, slot: Timestamp) -> Reading {
+        let end = tokio::time::Instant::now() + self.patience();
+        let mut pause = Duration::from_millis(500);
+        loop {
+            let reading = match tokio::time::timeout_at(end, self.read(queries, slot)).await {
+                Ok(reading) => reading,
+                Err(_) => {
+                    let why = format!("{}: no answer in {} s", self.name(), self.patience().as_secs());
+                    return Reading::Unreachable { why };
+                }
+            };
+            if !matches!(reading, Reading::Unreachable { .. }) || tokio::time::Instant::now() + pause >= end {
+                return reading;
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+    }
+
+    /// One try.
+    pub(super) async fn once(&self, queries: &Queries<'_>, slot: Timestamp) -> Reading {
+        self.read(queries, slot).await
+    }
+
+    async fn read(&self, queries: &Queries<'_>, slot: Timestamp) -> Reading {
+        if self.skew().is_none()
+            && let Err(bad) = self.instant("vector(1)", slot).await
+        {
+            return no(bad); // its answer's Date tells the difference of the clocks
+        }
+        let shift = self.shift();
+        let reading = self.read_at(queries, slot, shift).await;
+        // A clock that was set in the meantime: what was asked for was another moment.
+        match (self.shift() - shift).abs() > SKEW {
+            true => self.read_at(queries, slot, self.shift()).await,
+            false => reading,
+        }
+    }
+
+    async fn read_at(&self, queries: &Queries<'_>, slot: Timestamp, shift: i64) -> Reading {
+        let at = slot.checked_add(SignedDuration::from_secs(shift)).unwrap_or(slot);
+        let main = self.fresh(queries.query, at, queries.stale_after);
+        let baseline = async {
+            match queries.baseline {
+                Some(query) => self.fresh(query, at, queries.stale_after).await.map(Some).map_err(|no| match no {
+                    No::Data(why) => No::Data(format!("of the baseline: {why}")),
+                    bad => bad,
+                }),
+                None => Ok(None),
+            }
+        };
+        let samples = async {
+            match queries.samples {
+                Some(query) => self.one(query, at).await,
+                None => Ok(None),
+            }
+        };
+        let (value, baseline, samples) = futures::join!(main, baseline, samples);
+        let (value, baseline) = match (value, baseline) {
+            (Ok(value), Ok(baseline)) => (value, baseline),
+            (Err(No::Bad(bad)), _) | (_, Err(No::Bad(bad))) => return no(bad),
+            (Err(No::Data(why)), _) | (_, Err(No::Data(why))) => {
+                return self.no_data(why, at, queries.stale_after).await;
+            }
+        };
+        match samples {
+            Err(bad) => no(bad),
+            Ok(samples) => Reading::Value {
+                value: Decimal(value),
+                baseline: baseline.map(Decimal),
+                samples: samples.filter(|count| count.value.is_finite()).map(|count| Decimal(count.value)),
+            },
+        }
+    }
+
+    /// A number that stands on fresh samples.
+    async fn fresh(&self, query: &str, at: Timestamp, stale_after: Duration) -> Result<f64, No> {
+        let selectors = selectors::of(query);
+        let ages = join_all(selectors.iter().map(|selector| self.age(selector, at)));
+        let (number, ages) = futures::join!(self.one(query, at), ages);
+        let Some(number) = number? else { return Err(No::Data("the query gives nothing (no series)".into())) };
+        if !number.value.is_finite() {
+            return Err(No::Data(format!("the query gives {}", number.value)));
+        }
+        let mut fresh = selectors.is_empty();
+        for (selector, age) in selectors.iter().zip(ages) {
+            match age? {
+                Some(age) if age <= stale_after.as_secs_f64() => fresh = true,
+                _ if selector.optional => {}
+                Some(age) => return Err(No::Data(format!("{} was last seen {age:.0}s before", selector.text))),
+                None => return Err(No::Data(format!("no series for {}", selector.text))),
+            }
+        }
+        match fresh {
+            true => Ok(number.value),
+            false => Err(No::Data("none of its selectors has a fresh sample".into())),
+        }
+    }
+
+    /// Seconds since the newest sample of a selector.
+    async fn age(&self, selector: &Selector, at: Timestamp) -> Result<Option<f64>, Bad> {
+        let newest = self.one(&format!("max(timestamp({}))", selector.text), at).await?;
+        Ok(newest.filter(|newest| newest.value.is_finite()).map(|newest| newest.at - newest.value))
+    }
+
+    /// One number at exactly the time asked for.
+    async fn one(&self, query: &str, at: Timestamp) -> Result<Option<Stamped>, Bad> {
+        let number = self.instant(query, at).await?.number()?;
+        let asked = at.as_millisecond() as f64 / 1000.0;
+        match number {
+            // some servers keep whole seconds
+            Some(number) if (number.at - asked).abs() > 1.0 => {
+                let off = number.at - asked;
+                Err(Bad::Error(format!(
+                    "{} answered for another moment, {off:+.0}s from the one asked for",
+                    self.name()
+                )))
+            }
+            number => Ok(number),
+        }
+    }
+
+    /// No data: is it the metric that is silent, or did nothing at all get recorded then?
+    async fn no_data(&self, why: String, at: Timestamp, stale_after: Duration) -> Reading {
+        let up = Selector { text: "up".into(), optional: false };
+        match self.age(&up, at).await {
+            Ok(Some(age)) if age <= stale_after.as_secs_f64() => Reading::NoData { why },
+            Ok(Some(age)) => {
+                Reading::Forgotten { why: format!("{} recorded nothing for {age:.0}s before this slot", self.name()) }
+            }
+            // It scrapes now and did not then; where it never has `up`, the metric is what is silent.
+            Ok(None) => match self
+                .instant("max(timestamp(up))", self.theirs(super::now()))
+                .await
+                .and_then(|answer| answer.number())
+            {
+                Ok(Some(_)) => Reading::Forgotten { why: format!("{} has no record of this slot", self.name()) },
+                Ok(None) => Reading::NoData { why },
+                Err(bad) => no(bad),
+            },
+            Err(bad) => no(bad),
+        }
+    }
+}
+
+fn no(bad: Bad) -> Reading {
+    match bad {
+        Bad::Away(why) => Reading::Unreachable { why },
+        Bad::Error(why) => Reading::Error { why },
+    }
+}
