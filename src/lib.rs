@@ -40,6 +40,8 @@ pub mod import;
 #[cfg(feature = "app")]
 pub mod library;
 #[cfg(feature = "app")]
+pub mod pace;
+#[cfg(feature = "app")]
 pub mod runner;
 #[cfg(feature = "app")]
 pub mod tui;

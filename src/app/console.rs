@@ -113,8 +113,7 @@ impl Console {
 
     fn until_deadline(&mut self) -> Duration {
         let now = self.live.session.steady(clock::now());
-        let deadline = self.live.session.run().deadline();
-        deadline.map_or(Duration::from_secs(3600), |at| Duration::try_from(at.duration_since(now)).unwrap_or_default())
+        clock::sleep_until(now, self.live.session.run().deadline())
     }
 
     fn event(&mut self, event: Event, keys: &mut EventStream) -> Result<(), Fault> {

@@ -42,7 +42,7 @@ pub fn run(common: &Common, args: &cli::Run) -> Result<u8, Fault> {
     }
     let headless = wants_headless(&args.headless)?;
     runtime()?.block_on(async {
-        prepare::preflight(&mut prepared.opened, common.kubeconfig.clone()).await?;
+        prepare::preflight(&mut prepared.opened, common.kubeconfig.clone(), None).await?;
         let live = open::fresh(prepared, &doors(common, headless))?;
         front(live, common, &args.headless, answers, None).await
     })
@@ -63,7 +63,7 @@ pub fn resume(common: &Common, args: &cli::Resume) -> Result<u8, Fault> {
 }
 
 fn doors(common: &Common, headless: bool) -> open::Doors {
-    open::Doors { terminal: !headless, kubeconfig: common.kubeconfig.clone() }
+    open::Doors { terminal: !headless, kubeconfig: common.kubeconfig.clone(), cluster: None }
 }
 
 fn only_unfinished(state_dir: &Path) -> Result<String, Fault> {

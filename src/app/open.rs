@@ -14,7 +14,14 @@ use super::{
 };
 use crate::{
     audit::{self, OpenError, TrailFile, ledger},
-    effects::{World, kube::connect::ConnectOptions, loan::Loan, metrics::Metrics, secrets::SecretStore, work::Place},
+    effects::{
+        World,
+        kube::connect::{Cluster, ConnectOptions},
+        loan::Loan,
+        metrics::Metrics,
+        secrets::SecretStore,
+        work::Place,
+    },
     engine::{
         Actor, Command, Fact, Input, Report, Run, Ticket,
         fact::{Opened, Previous},
@@ -44,6 +51,8 @@ pub struct Doors {
     /// Interactive steps may have the terminal.
     pub terminal: bool,
     pub kubeconfig: Option<PathBuf>,
+    /// A cluster that is there already: the demo's own.
+    pub cluster: Option<Cluster>,
 }
 
 /// The ends of the channels that a frontend holds.
@@ -70,7 +79,7 @@ fn wire(
         run_dir: dir.to_owned(),
         workdir: opened.workdir.clone().into(),
         run: opened.run.clone(),
-        cluster: Default::default(),
+        cluster: tokio::sync::OnceCell::new_with(doors.cluster.clone()),
         connect: ConnectOptions {
             kubeconfig: doors.kubeconfig.clone(),
             context: Some(opened.target.context.clone()).filter(|context| !context.is_empty()),

@@ -15,7 +15,7 @@ use crate::{
     effects::{
         kube::{
             baseline,
-            connect::{ConnectOptions, connect},
+            connect::{Cluster, ConnectOptions, connect},
             identity,
         },
         secrets::SecretStore,
@@ -95,6 +95,17 @@ pub fn read_answers(path: Option<&Path>) -> Result<Answers, Fault> {
 pub fn prepare(common: &Common, args: &RunArgs, answers: &Answers) -> Result<Prepared, Fault> {
     let path = state::find_runbook(&args.runbook)?;
     let loaded = load(&path)?;
+    prepare_loaded(common, args, answers, &path, loaded)
+}
+
+/// The same of a runbook that was loaded already.
+pub fn prepare_loaded(
+    common: &Common,
+    args: &RunArgs,
+    answers: &Answers,
+    path: &Path,
+    loaded: Loaded,
+) -> Result<Prepared, Fault> {
     let given = given_params(args, answers)?;
     let values =
         params::resolve(&loaded.book.params, &given).map_err(|problems| Fault::usage(problems.join("\n         ")))?;
@@ -104,7 +115,7 @@ pub fn prepare(common: &Common, args: &RunArgs, answers: &Answers) -> Result<Pre
     let redactor = redactor_of(&secrets)?;
     calendar_at_start(&loaded.book, answers)?;
     let state_dir = state::state_dir(common)?.value;
-    let opened = opened(common, &path, &loaded, values, &workdir)?;
+    let opened = opened(common, path, &loaded, values, &workdir)?;
     Ok(Prepared { opened, loaded, secrets, redactor, state_dir })
 }
 
@@ -232,7 +243,8 @@ fn calendar_at_start(book: &Runbook, answers: &Answers) -> Result<(), Fault> {
 
 /// Asks the cluster who it is and where the target stands, where the runbook needs to know.
 /// A declared baseline that cannot be read refuses the run: without it there is no safe way back.
-pub async fn preflight(opened: &mut Opened, kubeconfig: Option<PathBuf>) -> Result<(), Fault> {
+/// `known` is a cluster that is there already; otherwise one is connected to.
+pub async fn preflight(opened: &mut Opened, kubeconfig: Option<PathBuf>, known: Option<Cluster>) -> Result<(), Fault> {
     let book = &opened.runbook;
     let spec = book.baseline.clone().filter(|spec| !matches!(spec, BaselineSpec::None(_)));
     let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
@@ -252,7 +264,11 @@ pub async fn preflight(opened: &mut Opened, kubeconfig: Option<PathBuf>) -> Resu
     };
     let must = spec.is_some() || book.target.protected || book.target.cluster_uid.is_some();
     let refused = |error: anyhow::Error| Fault::failed(format!("the target was not accepted: {error:#}"));
-    let cluster = match connect(options).await {
+    let cluster = match known.map_or_else(|| Err(options), Ok) {
+        Ok(known) => Ok(known),
+        Err(options) => connect(options).await,
+    };
+    let cluster = match cluster {
         Ok(cluster) => cluster,
         Err(error) if must => return Err(refused(error)),
         Err(_) => return Ok(()), // the step that needs it says so

@@ -76,8 +76,7 @@ impl Loop {
 
     fn until_deadline(&mut self) -> Duration {
         let now = self.live.session.steady(clock::now());
-        let deadline = self.live.session.run().deadline();
-        deadline.map_or(Duration::from_secs(3600), |at| Duration::try_from(at.duration_since(now)).unwrap_or_default())
+        clock::sleep_until(now, self.live.session.run().deadline())
     }
 
     fn see(&mut self, seen: &Observation) {

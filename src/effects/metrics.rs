@@ -94,8 +94,7 @@ pub(super) async fn measure(work: &Work, slot: Timestamp, what: &Measurement) ->
 
 /// A query as a look, read now: its number is `result`.
 pub(super) async fn probe(work: &Work, query: &str) -> Report {
-    #[expect(clippy::disallowed_methods, reason = "a look is of now")]
-    let now = Timestamp::now();
+    let now = crate::pace::now();
     let what = Measured::Query {
         query: query.to_owned(),
         baseline_query: None,
@@ -115,8 +114,7 @@ pub(super) async fn probe(work: &Work, query: &str) -> Report {
 
 /// Pods are read now or not at all: no list remembers how many were ready an hour ago.
 async fn pods(work: &Work, slot: Timestamp, selector: &str, since: Timestamp) -> Reading {
-    #[expect(clippy::disallowed_methods, reason = "a reading is of now")]
-    let late = Timestamp::now().duration_since(slot) > PRESENT;
+    let late = crate::pace::now().duration_since(slot) > PRESENT;
     if late {
         return Reading::Forgotten { why: "nobody looked at the pods at this slot".into() };
     }

@@ -206,9 +206,8 @@ async fn context<'a>(work: &Work, say: &'a (dyn Fn(&str) + Send + Sync)) -> Resu
     Ok(act::ActContext::new(&cluster.client, namespace, marks, ticket, workdir, say, cancel, deadline, now()))
 }
 
-#[expect(clippy::disallowed_methods, reason = "the moment is stamped on what is written and read")]
 fn now() -> jiff::Timestamp {
-    jiff::Timestamp::now()
+    crate::pace::now()
 }
 
 async fn captured(work: &Work, spec: &BaselineSpec) -> Result<Baseline, String> {

@@ -64,7 +64,7 @@ impl Prometheus {
 
 /// Tells the list again and again until the channel is closed; also when it is empty, and why it is not known.
 pub async fn watch(prometheus: Arc<Prometheus>, alertmanager: Option<Alertmanager>, news: Sender<Observation>) {
-    let mut rounds = interval(EVERY);
+    let mut rounds = interval(crate::pace::real(EVERY));
     while !news.is_closed() {
         rounds.tick().await;
         let from_prometheus = prometheus.alerts().await;

@@ -10,7 +10,10 @@ use super::{
     answer::{Bad, Stamped},
     selectors::{self, Selector},
 };
-use crate::engine::message::{Decimal, Reading};
+use crate::{
+    engine::message::{Decimal, Reading},
+    pace,
+};
 
 /// The queries of a metric, rendered.
 pub struct Queries<'a> {
@@ -36,8 +39,8 @@ impl From<Bad> for No {
 impl Prometheus {
     /// Reads a metric at a slot of our clock. Goes on trying for a while where the server is away.
     pub async fn measure(&self, queries: &Queries<'_>, slot: Timestamp) -> Reading {
-        let end = tokio::time::Instant::now() + self.patience();
-        let mut pause = Duration::from_millis(500);
+        let end = tokio::time::Instant::now() + pace::real(self.patience());
+        let mut pause = pace::real(Duration::from_millis(500));
         loop {
             let reading = match tokio::time::timeout_at(end, self.read(queries, slot)).await {
                 Ok(reading) => reading,

@@ -74,7 +74,7 @@ pub async fn watch(prometheus: Arc<Prometheus>, metrics: Vec<Watched>, news: Sen
     let begun = super::now();
     history(&prometheus, &metrics, begun - FIRST, begun, &news).await;
     let (mut filled, mut rest) = (begun, Some(begun - FIRST));
-    let mut rounds = interval(EVERY);
+    let mut rounds = interval(crate::pace::real(EVERY));
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         rounds.tick().await;

@@ -359,7 +359,7 @@ impl Wire {
     /// # Errors
     /// Which of them came.
     pub async fn pause(&self, pause: Duration) -> Result<(), Fault> {
-        let until = Instant::now() + pause;
+        let until = Instant::now() + crate::pace::real(pause);
         tokio::select! {
             biased;
             () = self.cancel.cancelled() => Err(Fault::Cancelled),

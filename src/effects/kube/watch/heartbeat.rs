@@ -10,7 +10,10 @@ use tokio::{
 };
 
 use super::{reader::Source, trouble::Failure};
-use crate::observe::{Observation, cluster::ClusterNews, freshness::TroubleKind};
+use crate::{
+    observe::{Observation, cluster::ClusterNews, freshness::TroubleKind},
+    pace,
+};
 
 const EVERY: Duration = Duration::from_secs(5);
 /// After a missed beat.
@@ -56,7 +59,7 @@ pub async fn run(source: Source, news: Sender<Observation>, restarts: watch::Sen
         }
         asked.mark_unchanged();
         tokio::select! {
-            () = tokio::time::sleep(if well { EVERY } else { SOON }) => {}
+            () = tokio::time::sleep(pace::real(if well { EVERY } else { SOON })) => {}
             // Ctrl-r: look at once
             changed = asked.changed() => if changed.is_err() { return },
         }
@@ -84,14 +87,14 @@ struct Clocks {
 }
 
 impl Clocks {
-    #[expect(clippy::disallowed_methods, reason = "the wall clock is what is being watched here")]
     fn read() -> Self {
-        Self { wall: Timestamp::now(), steady: Instant::now() }
+        Self { wall: pace::now(), steady: Instant::now() }
     }
 
     fn jumped_since(&self, before: &Self) -> bool {
         let wall = self.wall.as_millisecond() - before.wall.as_millisecond();
-        let steady = i64::try_from(self.steady.duration_since(before.steady).as_millis()).unwrap_or(i64::MAX);
+        let steady =
+            i64::try_from(pace::lived(self.steady.duration_since(before.steady)).as_millis()).unwrap_or(i64::MAX);
         (wall - steady).abs() > JUMP_MS
     }
 }

@@ -159,7 +159,7 @@ async fn keep<K: Watched>(mut session: Session<K>, mut restarts: watch::Receiver
             }
         };
         tokio::select! {
-            () = tokio::time::sleep(wait) => {}
+            () = tokio::time::sleep(crate::pace::real(wait)) => {}
             changed = restarts.changed() => {
                 if changed.is_err() { return }
                 backoff = Backoff::default();
@@ -203,9 +203,8 @@ fn pause(failure: &Failure, backoff: &mut Backoff) -> Duration {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "when the next try is, as shown beside the clock")]
 fn now() -> Timestamp {
-    Timestamp::now()
+    crate::pace::now()
 }
 
 #[cfg(test)]
