@@ -59,6 +59,8 @@ pub struct Doors {
 pub struct Ends {
     pub reports: mpsc::Receiver<(Ticket, Report)>,
     pub observations: mpsc::Receiver<Observation>,
+    /// Where what a frontend looks at by itself is said.
+    pub news: mpsc::Sender<Observation>,
     /// Interactive steps ask for the terminal here.
     pub loans: mpsc::Receiver<Loan>,
 }
@@ -91,10 +93,10 @@ fn wire(
         secrets: Arc::new(secrets),
         redactor: redactor.clone(),
         reports: report_tx,
-        observations: seen_tx,
+        observations: seen_tx.clone(),
         terminal: doors.terminal.then_some(loan_tx),
     };
-    Ok((World::new(place), Ends { reports, observations, loans }))
+    Ok((World::new(place), Ends { reports, observations, news: seen_tx, loans }))
 }
 
 /// Opens a new run: its first record is durable when this returns.

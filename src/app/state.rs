@@ -102,23 +102,27 @@ pub fn find_runbook(given: &str) -> Result<PathBuf, Fault> {
     if given.contains('/') || given.ends_with(".yaml") || given.ends_with(".yml") {
         return Ok(path.to_owned()); // loading it says what is wrong with it
     }
-    let dirs = search_path()?;
-    for dir in &dirs {
-        let Ok(entries) = fs::read_dir(dir) else { continue };
-        let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-        files.sort();
-        let yaml = files.into_iter().filter(|file| file.extension().is_some_and(|end| end == "yaml" || end == "yml"));
-        for file in yaml {
-            if name_of(&file).as_deref() == Some(given) {
-                return Ok(file);
-            }
-        }
+    if let Some(file) = library()?.into_iter().find(|file| name_of(file).as_deref() == Some(given)) {
+        return Ok(file);
     }
-    let dirs: Vec<_> = dirs.iter().map(|dir| dir.display().to_string()).collect();
+    let dirs: Vec<_> = search_path()?.iter().map(|dir| dir.display().to_string()).collect();
     Err(Fault::usage(format!(
         "there is no runbook «{given}» in {}; give a path, or set RIPCORD_RUNBOOKS",
         dirs.join(", ")
     )))
+}
+
+/// Every YAML file of the search path, in its order.
+pub fn library() -> Result<Vec<PathBuf>, Fault> {
+    let mut all = Vec::new();
+    for dir in search_path()? {
+        let Ok(entries) = fs::read_dir(dir) else { continue };
+        let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        files.retain(|file| file.extension().is_some_and(|end| end == "yaml" || end == "yml"));
+        files.sort();
+        all.extend(files);
+    }
+    Ok(all)
 }
 
 /// `metadata.name`, read cheaply: it need not pass `check` to be found.

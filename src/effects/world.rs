@@ -13,7 +13,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     helm, http,
-    kube::{self, act},
+    kube::{self, act, connect::Cluster},
     metrics, notify, probe,
     process::{self, Process},
     prometheus, shell,
@@ -25,13 +25,18 @@ use crate::{
         message::{Effect, Failure, Reading, Report, Started, Ticket},
     },
     observe::{Observation, alerts::AlertsNews},
-    runbook::model::{Action, BaselineSpec, Helm, Kubernetes, Risk},
+    runbook::{
+        model::{Action, BaselineSpec, Helm, Kubernetes, Risk},
+        value::StepId,
+    },
     runner::job::Rung,
     session::{Performer, Receipt},
 };
 
 /// How long a native verb may take where nothing was said.
 const NATIVE: Duration = Duration::from_secs(300);
+/// How long a preview may make a person wait.
+const PREVIEW: Duration = Duration::from_secs(10);
 
 #[derive(Clone)]
 pub struct World {
@@ -63,6 +68,30 @@ impl World {
             let alerts = prometheus::watch_alerts(server.clone(), manager, news.clone());
             futures::join!(prometheus::watch(server, watched, news), alerts);
         });
+    }
+
+    /// The run's own connection, made at its first use.
+    ///
+    /// # Errors
+    /// No such context, a credential plugin that failed, an unreadable kubeconfig.
+    pub async fn cluster(&self) -> anyhow::Result<Cluster> {
+        self.work(&Ticket::new("panes", 0), &Receipt::default(), None).cluster().await.cloned()
+    }
+
+    /// What the server says an act would change, in lines for its confirmation. Nothing is changed by asking.
+    pub async fn preview(&self, step: &StepId, action: &Action) -> Vec<String> {
+        let mut work = self.work(&Ticket::new("preview", 0), &Receipt::default(), Some(PREVIEW));
+        work.ticket.step = step.clone();
+        let quiet = |_: &str| {};
+        match context(&work, &quiet).await {
+            Ok(cx) => {
+                let context = work.place.connect.context.clone().unwrap_or_default();
+                let lines = kube::preview::preview(&cx, &context, action).await;
+                lines.iter().skip(1).map(|line| work.clean(line)).collect()
+            }
+            Err(Report::Failed(failure)) => vec![failure.message],
+            Err(_) => Vec::new(),
+        }
     }
 
     fn work(&self, ticket: &Ticket, under: &Receipt, timeout: Option<Duration>) -> Work {

@@ -40,4 +40,4 @@ pub use message::{Actor, Command, Decision, Effect, Input, Refusal, Report, Tick
 pub use state::Run;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

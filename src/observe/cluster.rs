@@ -41,6 +41,8 @@ pub enum ClusterNews {
     },
     /// It did not.
     Missed(Trouble),
+    /// There is no connection yet; nothing was ever seen.
+    Unreachable(Trouble),
 }
 
 /// What happened to the objects of one watch, in kube's order: a list in pages, then single changes.
@@ -91,6 +93,12 @@ impl ClusterView {
                 }
             }
             ClusterNews::Missed(trouble) => self.api.trouble = Some(trouble),
+            ClusterNews::Unreachable(trouble) => {
+                for pane in [Pane::Pods, Pane::Events, Pane::Workloads] {
+                    self.feed_mut(pane).state = FeedState::Failed(trouble.clone());
+                }
+                self.api.trouble = Some(trouble);
+            }
         }
     }
 

@@ -1,15 +1,17 @@
-//! Dialogs: at most one, an enum. Each knows its fields; what it asks is in the run.
-
-use jiff::Timestamp;
+//! Dialogs: at most one has the keys, an enum. Each knows its fields; what it asks is in the run.
 
 use super::edit::Edit;
-use crate::runbook::value::StepId;
+use crate::{engine::message::Selected, runbook::value::StepId};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dialog {
     pub kind: Kind,
-    /// Keys typed before it was there must not answer it.
-    pub opened: Timestamp,
+    /// Milliseconds since boot: keys typed before it was there must not answer it.
+    pub opened: u64,
+    /// It came by itself, over whatever was being typed.
+    pub raised: bool,
+    /// Lines of its text that are scrolled away.
+    pub down: usize,
 }
 
 /// What a typed line is for.
@@ -20,6 +22,7 @@ pub enum Line {
     Skip(StepId),
     Refuse { step: StepId, who: String },
     Override { step: StepId, item: String },
+    Resolve { step: StepId, outcome: crate::engine::message::Resolution },
     Dismiss(usize),
     BreakGlass(String),
     Palette,
@@ -33,6 +36,7 @@ pub enum Kind {
         word: Option<String>,
         typed: Edit,
         yes: bool,
+        selected: Option<Selected>,
     },
     Line {
         line: Line,
@@ -45,7 +49,7 @@ pub enum Kind {
     Manual {
         step: StepId,
         text: Edit,
-        file: bool,
+        wants: Evidence,
     },
     Approval {
         step: StepId,
@@ -56,8 +60,7 @@ pub enum Kind {
     Decision {
         step: StepId,
         row: usize,
-        reason: Edit,
-        asking: bool,
+        answer: Option<Choosing>,
     },
     Input {
         step: StepId,
@@ -76,7 +79,9 @@ pub enum Kind {
         guard: usize,
         row: usize,
     },
+    /// The way back, whoever asked for it: `why` goes into the trail.
     Ripcord {
+        why: String,
         yes: bool,
     },
     Quit {
@@ -86,6 +91,25 @@ pub enum Kind {
     Trail {
         up: usize,
     },
+}
+
+/// What a manual step wants to be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    Nothing,
+    Text,
+    /// A file's name; its SHA-256 is recorded.
+    File,
+}
+
+/// An option was taken; a reason or a typed word is still wanted.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Choosing {
+    pub reason: Edit,
+    /// What must be typed, and what was.
+    pub word: Option<(String, Edit)>,
+    /// The word has the keys, not the reason.
+    pub at_word: bool,
 }
 
 impl Kind {
@@ -99,18 +123,31 @@ impl Kind {
             | Self::Decision { step, .. }
             | Self::Input { step, .. }
             | Self::Failure { step, .. }
-            | Self::Unknown { step, .. } => Some(step),
+            | Self::Unknown { step, .. }
+            | Self::Line { line: Line::Override { step, .. } | Line::Resolve { step, .. }, .. } => Some(step),
             _ => None,
         }
+    }
+
+    /// One that comes by itself.
+    pub fn is_urgent(&self) -> bool {
+        matches!(self, Self::Guard { .. } | Self::Failure { .. } | Self::Unknown { .. })
+    }
+
+    /// A key pressed a moment too early could do harm here: what was typed before it opened is thrown away.
+    pub fn acts(&self) -> bool {
+        !matches!(self, Self::Line { .. } | Self::Help | Self::Trail { .. } | Self::Quit { .. })
     }
 
     /// The typed line that has the keys now, if any.
     pub fn edit(&mut self) -> Option<&mut Edit> {
         match self {
             Self::Confirm { word: Some(_), typed, .. } => Some(typed),
+            Self::Manual { wants: Evidence::Nothing, .. } => None,
             Self::Line { text, .. } | Self::Manual { text, .. } => Some(text),
             Self::Approval { who, note, field, .. } => Some(if *field == 0 { who } else { note }),
-            Self::Decision { reason, asking: true, .. } => Some(reason),
+            Self::Decision { answer: Some(Choosing { word: Some((_, typed)), at_word: true, .. }), .. } => Some(typed),
+            Self::Decision { answer: Some(answer), .. } => Some(&mut answer.reason),
             Self::Input { fields, row, .. } => fields.get_mut(*row).map(|(_, edit)| edit),
             _ => None,
         }

@@ -2,6 +2,8 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use super::state::Pane;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cmd {
     FocusNext,
@@ -13,7 +15,7 @@ pub enum Cmd {
     Bottom,
     PageDown,
     PageUp,
-    /// Opens what the run asks, or the preview of the step.
+    /// Opens what the pane has under its cursor, else what the run asks.
     Open,
     Back,
     Run,
@@ -22,58 +24,134 @@ pub enum Cmd {
     Note,
     Ripcord,
     Filter,
+    SearchNext,
+    SearchPrevious,
     Palette,
     Help,
     Trail,
     FullScreen,
+    Larger,
+    Smaller,
     Freeze,
     Copy,
     TabLeft,
     TabRight,
+    /// The chart's cursor.
+    Left,
+    Logs,
+    PreviousLogs,
+    Describe,
+    Yaml,
+    Shell,
+    Wide,
+    BadOnly,
+    EventsAbout,
+    Times,
+    Alerts,
+    Reconnect,
     Quit,
     Suspend,
 }
 
-/// Key, command, words for the help. The key bar takes those with `true`.
-pub const TABLE: &[(&str, Cmd, &str, bool)] = &[
-    ("r", Cmd::Run, "run the step: a preview, then one key", true),
-    ("s", Cmd::Skip, "skip with a reason", true),
-    ("m", Cmd::Mark, "mark: tick items, or say it is done", true),
-    ("a", Cmd::Note, "add a note to the trail", true),
-    ("z", Cmd::Ripcord, "the ripcord: the way back, from any state", true),
-    ("Enter", Cmd::Open, "answer what is asked", false),
-    ("Esc", Cmd::Back, "back", false),
-    ("Tab", Cmd::FocusNext, "next pane", true),
-    ("Shift-Tab", Cmd::FocusPrevious, "previous pane", false),
-    ("1-6", Cmd::Focus(0), "go to a pane", false),
-    ("j, Down", Cmd::Down, "down", false),
-    ("k, Up", Cmd::Up, "up", false),
-    ("g", Cmd::Top, "to the top", false),
-    ("G", Cmd::Bottom, "to the end; follows", false),
-    ("Ctrl-d, PgDn", Cmd::PageDown, "scroll down", false),
-    ("Ctrl-u, PgUp", Cmd::PageUp, "scroll up", false),
-    ("/", Cmd::Filter, "filter the output; !text inverts", true),
-    ("f", Cmd::FullScreen, "the focused pane alone, and back", true),
-    ("F", Cmd::Freeze, "freeze what is live", false),
-    ("c", Cmd::Copy, "copy the step's command", false),
-    ("[", Cmd::TabLeft, "previous tab (small screens)", false),
-    ("]", Cmd::TabRight, "next tab (small screens)", false),
-    ("@", Cmd::Trail, "the trail", false),
-    (":", Cmd::Palette, "commands: note, trail, abort, q", true),
-    ("?", Cmd::Help, "keys", true),
-    ("q, Ctrl-c", Cmd::Quit, "leave; the run stays open and can be resumed", true),
-    ("Ctrl-z", Cmd::Suspend, "to the shell; fg comes back", false),
+/// Where a key means something; the key bar and the help say only those of the pane in focus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Where {
+    Everywhere,
+    /// Any pane that shows the cluster.
+    Cluster,
+    In(&'static [Pane]),
+}
+
+impl Where {
+    pub fn holds(self, focus: Pane, has_cluster: bool) -> bool {
+        match self {
+            Self::Everywhere => true,
+            Self::Cluster => has_cluster,
+            Self::In(panes) => panes.contains(&focus),
+        }
+    }
+}
+
+/// One row of the table: keys, words for the help, and the short words of the key bar, if it is on it.
+pub struct Entry {
+    pub keys: &'static str,
+    pub cmd: Cmd,
+    pub words: &'static str,
+    pub bar: Option<&'static str>,
+    pub at: Where,
+}
+
+const fn all(keys: &'static str, cmd: Cmd, words: &'static str, bar: Option<&'static str>) -> Entry {
+    Entry { keys, cmd, words, bar, at: Where::Everywhere }
+}
+
+const fn live(keys: &'static str, cmd: Cmd, words: &'static str, bar: Option<&'static str>) -> Entry {
+    Entry { keys, cmd, words, bar, at: Where::Cluster }
+}
+
+const fn only(
+    at: &'static [Pane],
+    keys: &'static str,
+    cmd: Cmd,
+    words: &'static str,
+    bar: Option<&'static str>,
+) -> Entry {
+    Entry { keys, cmd, words, bar, at: Where::In(at) }
+}
+
+const FILTERED: &[Pane] = &[Pane::Pods, Pane::Events, Pane::Logs, Pane::Output, Pane::Page];
+
+pub const TABLE: &[Entry] = &[
+    all("r", Cmd::Run, "run the step: a preview, then one key", Some("run")),
+    all("s", Cmd::Skip, "skip with a reason", Some("skip")),
+    all("m", Cmd::Mark, "mark: tick items, or say it is done", Some("mark")),
+    all("z", Cmd::Ripcord, "the ripcord: the way back, from any state", Some("rollback")),
+    all("a", Cmd::Note, "add a note to the trail", Some("note")),
+    all(":", Cmd::Palette, "commands: note, ns, alerts, trail, abort, q", Some("cmd")),
+    all("?", Cmd::Help, "keys", Some("help")),
+    only(FILTERED, "/", Cmd::Filter, "filter; !text inverts, -l k=v takes labels", Some("filter")),
+    all("Tab", Cmd::FocusNext, "next pane; Shift-Tab the one before", Some("pane")),
+    all("1-7", Cmd::Focus(0), "go to a pane", None),
+    all("f", Cmd::FullScreen, "the focused pane alone, and back", Some("full")),
+    all("F", Cmd::Freeze, "freeze what is live, and back", None),
+    live("l", Cmd::Logs, "logs of the pod under the cursor", Some("logs")),
+    live("d", Cmd::Describe, "describe the pod under the cursor", Some("desc")),
+    live("y", Cmd::Yaml, "its YAML, secrets masked", Some("yaml")),
+    live("p", Cmd::PreviousLogs, "logs of its previous container", None),
+    live("x", Cmd::Shell, "a shell in it; the session is recorded", None),
+    live("e", Cmd::EventsAbout, "events of that pod only, and back", None),
+    all("q, Ctrl-c", Cmd::Quit, "leave; the run stays open and can be resumed", Some("quit")),
+    only(&[Pane::Pods], "w", Cmd::Wide, "wide: IP and node", None),
+    only(&[Pane::Pods], "W", Cmd::BadOnly, "unhealthy pods only", None),
+    only(&[Pane::Events], "W", Cmd::BadOnly, "warnings only", None),
+    only(&[Pane::Logs], "w", Cmd::Wide, "wrap long lines", None),
+    only(&[Pane::Logs], "t", Cmd::Times, "times, and without", None),
+    only(&[Pane::Logs, Pane::Page], "n, N", Cmd::SearchNext, "next, previous place of what / found", None),
+    only(&[Pane::Metrics], "Enter", Cmd::Open, "the chart of the row", None),
+    only(&[Pane::Metrics], "h, l", Cmd::Left, "in a chart: the cursor", None),
+    only(&[Pane::Metrics], "+, _", Cmd::Larger, "in a chart: closer, wider", None),
+    only(&[Pane::Metrics], "[, ]", Cmd::TabLeft, "in a chart: earlier, later", None),
+    all("Enter", Cmd::Open, "answer what is asked; in Pods: describe", None),
+    all("Esc", Cmd::Back, "back: page, chart, filter, selection", None),
+    all("j k g G", Cmd::Down, "down, up, top, end (follows); arrows too", None),
+    all("Ctrl-d, Ctrl-u", Cmd::PageDown, "scroll a page; PgDn, PgUp", None),
+    all("+, _", Cmd::Larger, "the focused pane larger, smaller", None),
+    all("[, ]", Cmd::TabLeft, "previous, next tab (small screens)", None),
+    all("c", Cmd::Copy, "copy the step's command", None),
+    all("A", Cmd::Alerts, "what fires, and which runbook answers", None),
+    all("@", Cmd::Trail, "the trail", None),
+    all("Ctrl-r", Cmd::Reconnect, "reconnect now", None),
+    all("Ctrl-z", Cmd::Suspend, "to the shell; fg comes back", None),
 ];
 
 /// The command of a key outside of dialogs.
 pub fn command(key: KeyEvent) -> Option<Cmd> {
     let control = key.modifiers.contains(KeyModifiers::CONTROL);
     Some(match (key.code, control) {
-        (KeyCode::Char('c'), true) => Cmd::Quit,
-        (KeyCode::Char('z'), true) => Cmd::Suspend,
-        (KeyCode::Char('d'), true) | (KeyCode::PageDown, _) => Cmd::PageDown,
-        (KeyCode::Char('u'), true) | (KeyCode::PageUp, _) => Cmd::PageUp,
-        (KeyCode::Char(_), true) => return None,
+        (KeyCode::Char(c), true) => return with_control(c),
+        (KeyCode::Char(c), false) => return letter(c),
+        (KeyCode::PageDown, _) => Cmd::PageDown,
+        (KeyCode::PageUp, _) => Cmd::PageUp,
         (KeyCode::Tab, _) => Cmd::FocusNext,
         (KeyCode::BackTab, _) => Cmd::FocusPrevious,
         (KeyCode::Enter, _) => Cmd::Open,
@@ -82,29 +160,88 @@ pub fn command(key: KeyEvent) -> Option<Cmd> {
         (KeyCode::Up, _) => Cmd::Up,
         (KeyCode::Home, _) => Cmd::Top,
         (KeyCode::End, _) => Cmd::Bottom,
-        (KeyCode::Char(c), false) => match c {
-            '1'..='6' => Cmd::Focus(c as usize - '1' as usize),
-            'j' => Cmd::Down,
-            'k' => Cmd::Up,
-            'g' => Cmd::Top,
-            'G' => Cmd::Bottom,
-            'r' => Cmd::Run,
-            's' => Cmd::Skip,
-            'm' => Cmd::Mark,
-            'a' => Cmd::Note,
-            'z' => Cmd::Ripcord,
-            '/' => Cmd::Filter,
-            ':' => Cmd::Palette,
-            '?' => Cmd::Help,
-            '@' => Cmd::Trail,
-            'f' => Cmd::FullScreen,
-            'F' => Cmd::Freeze,
-            'c' => Cmd::Copy,
-            '[' => Cmd::TabLeft,
-            ']' => Cmd::TabRight,
-            'q' => Cmd::Quit,
-            _ => return None,
-        },
         _ => return None,
     })
+}
+
+/// Ctrl-d only ever scrolls.
+fn with_control(c: char) -> Option<Cmd> {
+    Some(match c {
+        'c' => Cmd::Quit,
+        'z' => Cmd::Suspend,
+        'd' => Cmd::PageDown,
+        'u' => Cmd::PageUp,
+        'r' => Cmd::Reconnect,
+        _ => return None,
+    })
+}
+
+fn letter(c: char) -> Option<Cmd> {
+    Some(match c {
+        '1'..='9' => Cmd::Focus(c as usize - '1' as usize),
+        'j' => Cmd::Down,
+        'k' => Cmd::Up,
+        'g' => Cmd::Top,
+        'G' => Cmd::Bottom,
+        'r' => Cmd::Run,
+        's' => Cmd::Skip,
+        'm' => Cmd::Mark,
+        'a' => Cmd::Note,
+        'z' => Cmd::Ripcord,
+        '/' => Cmd::Filter,
+        'n' => Cmd::SearchNext,
+        'N' => Cmd::SearchPrevious,
+        ':' => Cmd::Palette,
+        '?' => Cmd::Help,
+        '@' => Cmd::Trail,
+        'f' => Cmd::FullScreen,
+        'F' => Cmd::Freeze,
+        '+' => Cmd::Larger,
+        '_' | '-' => Cmd::Smaller,
+        'c' => Cmd::Copy,
+        '[' => Cmd::TabLeft,
+        ']' => Cmd::TabRight,
+        'l' => Cmd::Logs,
+        'h' => Cmd::Left,
+        'e' => Cmd::EventsAbout,
+        'p' => Cmd::PreviousLogs,
+        'd' => Cmd::Describe,
+        'y' => Cmd::Yaml,
+        'x' => Cmd::Shell,
+        'w' => Cmd::Wide,
+        'W' => Cmd::BadOnly,
+        't' => Cmd::Times,
+        'A' => Cmd::Alerts,
+        'q' => Cmd::Quit,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_of_the_table_is_a_key() {
+        for entry in TABLE {
+            let first = entry.keys.split([',', ' ', '-']).next().unwrap_or_default();
+            let code = match first {
+                "Tab" => KeyCode::Tab,
+                "Enter" => KeyCode::Enter,
+                "Esc" => KeyCode::Esc,
+                "Ctrl" => continue,
+                one => KeyCode::Char(one.chars().next().unwrap()),
+            };
+            assert!(command(KeyEvent::from(code)).is_some(), "{} does nothing", entry.keys);
+        }
+    }
+
+    #[test]
+    fn no_letter_deletes_edits_or_scales() {
+        for c in ('a'..='z').chain('A'..='Z') {
+            let told = letter(c);
+            assert!(!matches!(told, Some(Cmd::Suspend)), "{c} leaves only with Ctrl");
+        }
+        assert_eq!(command(KeyEvent::new(KeyCode::Char('d'), KeyModifiers::CONTROL)), Some(Cmd::PageDown));
+    }
 }

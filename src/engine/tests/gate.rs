@@ -29,7 +29,7 @@ fn two_minutes(extra: Value) -> Value {
 }
 
 /// Answers every measurement asked for and not answered yet.
-fn answer(bottle: &mut Bottle, reading: impl Fn(Timestamp) -> Reading) {
+pub fn answer(bottle: &mut Bottle, reading: impl Fn(Timestamp) -> Reading) {
     for effect in std::mem::take(&mut bottle.effects) {
         if let Effect::Measure { ticket, slot, metrics } = effect {
             for metric in metrics {
@@ -40,7 +40,7 @@ fn answer(bottle: &mut Bottle, reading: impl Fn(Timestamp) -> Reading) {
     }
 }
 
-fn value(number: f64) -> Reading {
+pub fn value(number: f64) -> Reading {
     Reading::Value { value: Decimal(number), baseline: None, samples: None }
 }
 
@@ -204,7 +204,7 @@ fn a_gate_ends_early_only_as_skipped_with_a_reason() {
     assert_eq!((outcome(&bottle), bottle.at()), (Some(StepResult::Skipped), "on"));
 }
 
-fn guarded(on_failure: &str) -> Bottle {
+pub fn guarded(on_failure: &str) -> Bottle {
     let mut runbook = book(
         json!([{"id": "w", "confirm": "none", "run": "x"}, {"id": "m", "manual": "think"}]),
         json!([{"id": "back", "run": "x"}]),

@@ -3,7 +3,7 @@
 mod bench_like;
 mod cancel;
 mod control;
-mod gate;
+pub mod gate;
 mod people;
 mod writes;
 

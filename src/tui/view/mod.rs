@@ -1,26 +1,24 @@
-//! From (Ui, Run) to a frame. Borrows, draws, changes nothing.
+//! From (Ui, Run) to a frame. Borrows, draws, changes nothing; answers how far what it drew can be scrolled.
 
 pub mod alerts;
 mod dialog;
 mod frame;
+mod layout;
 pub mod live;
 pub mod metrics;
 mod output;
 mod step;
 mod steps;
+#[cfg(test)]
+mod tests;
 
-use ratatui::{
-    Frame,
-    layout::{Constraint, Layout, Rect},
-    text::Line,
-    widgets::Paragraph,
-};
+use ratatui::{Frame, layout::Rect, text::Line, widgets::Paragraph};
 
 use super::{
-    state::{Pane, Ui},
+    state::{Pane, Reach, Ui},
     theme::Theme,
 };
-use crate::engine::Run;
+use crate::{engine::Run, observe::alerts::Alert};
 
 /// What every part of the screen is drawn from.
 #[derive(Clone, Copy)]
@@ -28,28 +26,52 @@ pub struct Scene<'a> {
     pub ui: &'a Ui,
     pub run: &'a Run,
     pub theme: &'a Theme,
+    /// Names of the runbooks that answer an alert.
+    pub answers: &'a dyn Fn(&Alert) -> Vec<String>,
+}
+
+impl Scene<'_> {
+    pub fn live(&self) -> live::Live<'_> {
+        let seen = self.ui.shown();
+        live::Live {
+            cluster: &seen.cluster,
+            logs: &seen.logs,
+            state: &self.ui.live,
+            theme: self.theme,
+            now: self.ui.shown_at(),
+            focused: self.ui.focus.live(),
+        }
+    }
+
+    pub fn metrics(&self) -> metrics::Metrics<'_> {
+        metrics::Metrics {
+            view: &self.ui.shown().metrics,
+            state: &self.ui.charts,
+            theme: self.theme,
+            now: self.ui.shown_at(),
+            focused: self.ui.focus == Pane::Metrics,
+        }
+    }
 }
 
 /// The whole screen, in one of three layouts.
-pub fn draw(frame: &mut Frame<'_>, scene: &Scene<'_>) {
+pub fn draw(frame: &mut Frame<'_>, scene: &Scene<'_>) -> Reach {
     let area = frame.area();
+    let mut reach = scene.ui.reach;
     if area.width < 60 || area.height < 15 {
-        return too_small(frame, area);
+        too_small(frame, area);
+        return reach;
     }
-    let [head, body, tail] =
-        Layout::vertical([Constraint::Length(1), Constraint::Fill(1), Constraint::Length(2)]).areas(area);
+    let (head, body, tail) = layout::rows(area);
     frame.render_widget(frame::header(scene, head.width), head);
-    if scene.ui.full {
-        pane(frame, body, scene, scene.ui.focus);
-    } else if area.width >= 110 && area.height >= 30 {
-        wide(frame, body, scene);
-    } else {
-        narrow(frame, body, scene);
+    for (pane, place) in layout::panes(scene, body) {
+        draw_pane(frame, place, scene, pane, &mut reach);
     }
     frame.render_widget(frame::footer(scene, tail.width), tail);
     if let Some(dialog) = &scene.ui.dialog {
-        dialog::draw(frame, body, scene, dialog);
+        reach.dialog = dialog::draw(frame, body, scene, dialog);
     }
+    reach
 }
 
 fn too_small(frame: &mut Frame<'_>, area: Rect) {
@@ -59,28 +81,31 @@ fn too_small(frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(Paragraph::new(lines), area);
 }
 
-/// Steps on the left, what they act on on the right.
-fn wide(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
-    let [left, right] = Layout::horizontal([Constraint::Length(50), Constraint::Fill(1)]).areas(area);
-    let rows = u16::try_from(scene.run.rows().len()).unwrap_or(u16::MAX).saturating_add(4);
-    let [top, bottom] =
-        Layout::vertical([Constraint::Length(rows.clamp(8, left.height * 3 / 5)), Constraint::Fill(1)]).areas(left);
-    pane(frame, top, scene, Pane::Runbook);
-    pane(frame, bottom, scene, Pane::Step);
-    pane(frame, right, scene, Pane::Output);
-}
-
-/// Steps above, one pane below.
-fn narrow(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
-    let [top, bottom] = Layout::vertical([Constraint::Percentage(45), Constraint::Fill(1)]).areas(area);
-    pane(frame, top, scene, Pane::Runbook);
-    pane(frame, bottom, scene, if scene.ui.focus == Pane::Output { Pane::Output } else { Pane::Step });
-}
-
-fn pane(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>, pane: Pane) {
+fn draw_pane(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>, pane: layout::Shown, reach: &mut Reach) {
     match pane {
-        Pane::Runbook => steps::draw(frame, area, scene),
-        Pane::Step => step::draw(frame, area, scene),
-        Pane::Output => output::draw(frame, area, scene),
+        layout::Shown::Tabs => frame.render_widget(frame::tabs(scene, area.width), area),
+        layout::Shown::Brief => frame.render_widget(frame::brief(scene, area.width), area),
+        layout::Shown::Pane(pane) => match pane {
+            Pane::Runbook => steps::draw(frame, area, scene),
+            Pane::Step => reach.step = step::draw(frame, area, scene),
+            Pane::Output => reach.output = output::draw(frame, area, scene),
+            Pane::Metrics => metrics::draw(frame, area, &scene.metrics(), pane.number()),
+            Pane::Alerts => {
+                let alerts = alerts::Alerts {
+                    view: &scene.ui.shown().alerts,
+                    theme: scene.theme,
+                    now: scene.ui.shown_at(),
+                    focused: true,
+                    selected: scene.ui.alert,
+                    answers: scene.answers,
+                };
+                alerts::draw(frame, area, &alerts);
+            }
+            Pane::Pods | Pane::Events | Pane::Logs | Pane::Page => {
+                if let Some(live) = pane.live() {
+                    live::draw(frame, area, &scene.live(), live, pane.number());
+                }
+            }
+        },
     }
 }

@@ -3,12 +3,16 @@
 use ratatui::{Frame, layout::Rect, text::Line, widgets::Paragraph};
 
 use super::Scene;
-use crate::tui::{state::Pane, text::fit};
+use crate::tui::{state::Pane, text::fit, theme::Tone};
 
-pub fn draw(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
+/// Answers how many rows it shows.
+pub fn draw(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) -> usize {
     let ui = scene.ui;
-    let all: Vec<&str> = ui.output.lines().collect();
-    let filter = ui.filter.as_ref().map(|filter| filter.text.as_str()).filter(|text| !text.is_empty());
+    let tail = &ui.shown().output;
+    let (first, count) = (tail.scrolled(), tail.lines().len());
+    let last = first + count as u64;
+    let end = ui.output_end.unwrap_or(last).clamp(first, last);
+    let filter = Some(ui.output_filter.as_str()).filter(|text| !text.is_empty());
     let keeps = |line: &str| match filter {
         None => true,
         Some(text) => match text.strip_prefix('!') {
@@ -16,26 +20,36 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
             None => line.contains(text),
         },
     };
-    let kept: Vec<&str> = all.iter().copied().filter(|line| keeps(line)).collect();
-    let follow = if ui.output_up == 0 { "FOLLOW".to_owned() } else { format!("+{} below", ui.output_up) };
-    let filtered = filter.map_or_else(String::new, |text| format!("  /{text}: {} of {}", kept.len(), all.len()));
-    let missed =
-        if ui.output.missed() > 0 { format!(", {} bytes not shown", ui.output.missed()) } else { String::new() };
-    let right = format!(" {} lines{missed} ", all.len() as u64 + ui.output.scrolled());
-    let block = scene.theme.block(format!(" 3 Output  {follow}{filtered} "), right, ui.focus == Pane::Output);
+    let follow = if ui.output_end.is_none() { "FOLLOW".to_owned() } else { format!("+{} new, G follows", last - end) };
+    let kept = filter.map(|text| (text, tail.lines().filter(|line| keeps(line)).count()));
+    let filtered = kept.map_or_else(String::new, |(text, kept)| format!("  /{text}: {kept} of {count}"));
+    let missed = if tail.missed() > 0 { format!(", {} bytes not shown", tail.missed()) } else { String::new() };
+    let loud = scene.theme.tone(if tail.missed() > 0 { Tone::Warn } else { Tone::Plain });
+    let right = Line::styled(format!(" {last} lines{missed} "), loud);
+    let title = format!(" {} Output  {follow}{filtered} ", Pane::Output.number());
+    let title = fit(&title, usize::from(area.width).saturating_sub(right.width() + 4));
+    let block = scene.theme.block(title, String::new(), ui.focus == Pane::Output).title_top(right.right_aligned());
     let inner = block.inner(area);
     let height = usize::from(inner.height);
-    let end = kept.len().saturating_sub(ui.output_up.min(kept.len().saturating_sub(height)));
-    let from = end.saturating_sub(height);
     let columns = usize::from(inner.width);
-    let mut lines: Vec<Line<'_>> = kept[from..end].iter().map(|line| Line::from(fit(line, columns))).collect();
+    let before = usize::try_from(last - end).unwrap_or(usize::MAX);
+    let mut lines: Vec<Line<'_>> = tail
+        .lines()
+        .rev()
+        .skip(before)
+        .filter(|line| keeps(line))
+        .take(height)
+        .map(|line| Line::from(fit(line, columns)))
+        .collect();
+    lines.reverse();
     if lines.is_empty() {
-        let words = match (all.is_empty(), filter) {
+        let words = match (tail.is_empty(), filter) {
             (true, _) => " no step has printed anything yet",
             (false, Some(_)) => " nothing matches the filter; Esc clears it",
             (false, None) => "",
         };
-        lines.push(Line::styled(words, scene.theme.tone(crate::tui::theme::Tone::Dim)));
+        lines.push(Line::styled(words, scene.theme.tone(Tone::Dim)));
     }
     frame.render_widget(Paragraph::new(lines).block(block), area);
+    height
 }

@@ -14,7 +14,8 @@ use crate::{
     visible,
 };
 
-pub fn draw(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
+/// Answers how many lines can be scrolled away.
+pub fn draw(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) -> usize {
     let id = looked_at(scene.ui, scene.run);
     let title = id.as_ref().map_or(" 2 Step ".to_owned(), |id| format!(" 2 Step {id} "));
     let block = scene.theme.block(visible::line(&title).into_owned(), String::new(), scene.ui.focus == Pane::Step);
@@ -24,8 +25,15 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
     if let Some(id) = id {
         text.step(&id);
     }
-    let down = u16::try_from(scene.ui.step_down).unwrap_or(u16::MAX);
-    frame.render_widget(Paragraph::new(text.out).block(block).scroll((down, 0)), area);
+    let height = usize::from(inner.height);
+    let most = text.out.len().saturating_sub(height);
+    let down = scene.ui.step_down.min(most);
+    let below = most - down;
+    let more = if below > 0 { format!(" {below} more lines ") } else { String::new() };
+    let lines: Vec<Line<'_>> = text.out.into_iter().skip(down).take(height).collect();
+    let block = block.title_bottom(Line::from(more).right_aligned());
+    frame.render_widget(Paragraph::new(lines).block(block), area);
+    most
 }
 
 struct Lines<'a, 'b> {
@@ -65,7 +73,7 @@ impl Lines<'_, '_> {
             .and_then(|state| state.intent.as_deref())
             .filter(|_| !matches!(run.phase(), Phase::Entered if is_current))
             .cloned();
-        match intent.map_or_else(|| run.intent_for(id, None), Ok) {
+        match intent.map_or_else(|| run.intent_for(id, self.scene.ui.selection().as_ref()), Ok) {
             Ok(intent) => self.command(&intent),
             Err(why) => {
                 self.gap();
@@ -73,20 +81,20 @@ impl Lines<'_, '_> {
             }
         }
         if let Some(state) = state {
-            self.standing(id, state);
+            self.standing(state);
         }
     }
 
     /// What the operator can do now; the line a tired person looks for.
     fn next(&mut self) {
         let run = self.scene.run;
-        let words = match run.asks(None).first() {
+        let words = match run.asks(self.scene.ui.selection().as_ref()).first() {
             Some(Ask::Start) => "next  press r to begin".to_owned(),
             Some(Ask::Confirm { typed: Some(word), .. }) => {
                 format!("next  r shows the preview; it asks for {word} typed")
             }
             Some(Ask::Confirm { .. }) => "next  r shows the preview, then one key".into(),
-            Some(Ask::Select { reason, .. }) => format!("next  select a pod: {reason}"),
+            Some(Ask::Select { reason, .. }) => format!("next  put the cursor on a pod (3, j k), then r: {reason}"),
             Some(Ask::Checklist { .. }) => "next  m ticks the items".into(),
             Some(Ask::Manual { .. }) => "next  do it, then m".into(),
             Some(Ask::Approval { step }) => {
@@ -177,7 +185,7 @@ impl Lines<'_, '_> {
         }
     }
 
-    fn standing(&mut self, _id: &StepId, state: &StepState) {
+    fn standing(&mut self, state: &StepState) {
         let tone = match state.outcome {
             Some(StepResult::Succeeded) => Tone::Good,
             Some(StepResult::Skipped) | None => Tone::Dim,

@@ -42,7 +42,8 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
     let columns = usize::from(inner.width);
     let looked = looked_at(scene.ui, scene.run);
     let at = rows.iter().position(|row| Some(&row.id) == looked.as_ref()).unwrap_or(0);
-    let height = usize::from(inner.height).saturating_sub(1).max(1);
+    let back = back_to(scene);
+    let height = usize::from(inner.height).saturating_sub(1 + usize::from(back.is_some())).max(1);
     let from = at.saturating_sub(height / 2).min(rows.len().saturating_sub(height));
     let mut number = 0;
     let mut lines = Vec::new();
@@ -61,12 +62,13 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
     while shown.len() < height {
         shown.push(Line::default());
     }
-    shown.push(Line::styled(fit(&summary(scene, &rows), columns), scene.theme.tone(Tone::Dim)));
+    shown.push(Line::styled(fit(&summary(&rows), columns), scene.theme.tone(Tone::Dim)));
+    shown.extend(back.map(|back| Line::styled(fit(&visible::line(&back), columns), scene.theme.tone(Tone::Plain))));
     frame.render_widget(Paragraph::new(shown).block(block), area);
 }
 
 fn line<'a>(scene: &Scene<'_>, row: &Row<'_>, label: &str, selected: bool, columns: usize) -> Line<'a> {
-    let asks = row.current && !scene.run.asks(None).is_empty();
+    let asks = row.current && !scene.run.asks(scene.ui.selection().as_ref()).is_empty();
     let (state_word, tone) = if row.current { current_word(scene, row, asks) } else { word(row.state, asks) };
     let title = scene.run.text_for(&row.id, row.step.title());
     let indent = "  ".repeat(row.depth);
@@ -131,21 +133,20 @@ fn danger(row: &Row<'_>) -> String {
     }
 }
 
-fn summary(scene: &Scene<'_>, rows: &[Row<'_>]) -> String {
+fn summary(rows: &[Row<'_>]) -> String {
     let count = |wanted: &dyn Fn(&Row<'_>) -> bool| rows.iter().filter(|row| wanted(row)).count();
     let done = count(&|row| row.state.is_some_and(|state| state.outcome == Some(StepResult::Succeeded)));
     let skipped = count(&|row| row.state.is_some_and(|state| state.outcome == Some(StepResult::Skipped)));
     let failed = count(&|row| {
         row.state.is_some_and(|state| matches!(state.outcome, Some(StepResult::Failed | StepResult::Error)))
     });
-    let back = match scene.run.baseline() {
-        Some(baseline) => format!(
-            "   back to: revision {} {} {}",
-            baseline.revision,
-            baseline.images.first().map_or("", String::as_str),
-            baseline.age
-        ),
-        None => String::new(),
-    };
-    format!("     {done} ok  {failed} failed  {skipped} skipped{back}")
+    format!("     {done} ok  {failed} failed  {skipped} skipped")
+}
+
+/// Where the way back leads, in sight all the time.
+fn back_to(scene: &Scene<'_>) -> Option<String> {
+    let baseline = scene.run.baseline()?;
+    let image = baseline.images.first().map_or("", |image| image.rsplit('/').next().unwrap_or(image));
+    let age = if baseline.age.is_empty() { String::new() } else { format!(", {} old", baseline.age) };
+    Some(format!(" back to: revision {} {image}{age}", baseline.revision))
 }

@@ -63,6 +63,15 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, metrics: &Metrics<'_>, number: us
     framed(frame, area, metrics, &format!("{number} Metrics"), right, lines);
 }
 
+/// For the tabs of a small screen: `Metrics !2` where two are past their limits or unknown.
+pub fn tab(metrics: &Metrics<'_>) -> String {
+    let bad = |row: &&MetricRow| matches!(row.verdict_now(metrics.now), Verdict::Fail | Verdict::Unknown);
+    match metrics.view.rows.iter().filter(bad).count() {
+        0 => "Metrics".to_owned(),
+        count => format!("Metrics !{count}"),
+    }
+}
+
 /// One line of words for a small screen: `error rate 0.31 % FAIL   p95 412 ms ok`.
 pub fn strip(metrics: &Metrics<'_>, room: usize) -> String {
     let one =

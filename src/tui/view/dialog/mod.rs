@@ -1,163 +1,175 @@
-//! The one dialog that may be open, over the panes.
+//! The one dialog that has the keys, over the panes: what is asked, and with which keys it is answered.
 
-use ratatui::{
-    Frame,
-    layout::Rect,
-    text::{Line, Span},
-    widgets::{Clear, Paragraph},
-};
+mod sheet;
 
+use ratatui::{Frame, layout::Rect};
+
+use self::sheet::Sheet;
 use super::{Scene, step::tick_word};
 use crate::{
-    engine::{fact::Intent, state::Lane},
+    engine::{fact::Intent, message::Selected, state::Lane},
     runbook::{
         model::{Action, Risk},
         value::StepId,
     },
     tui::{
-        dialog::{Dialog, Kind, Line as Asked},
+        dialog::{Choosing, Dialog, Evidence, Kind, Line as Asked},
         edit::Edit,
         keymap::TABLE,
-        text::wrap,
         theme::Tone,
-        update::failure_options,
+        update::{UNKNOWN_OPTIONS, failure_options},
     },
-    visible,
 };
 
-struct Sheet<'a, 'b> {
-    scene: &'b Scene<'b>,
-    columns: usize,
-    lines: Vec<Line<'a>>,
+struct Writer<'a, 'b> {
+    scene: &'b Scene<'a>,
+    sheet: Sheet<'b>,
 }
 
-pub fn draw(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>, dialog: &Dialog) {
-    let width = area.width.saturating_sub(4).min(100);
-    let mut sheet = Sheet { scene, columns: usize::from(width).saturating_sub(4), lines: Vec::new() };
-    let title = sheet.fill(&dialog.kind, usize::from(area.height).saturating_sub(2));
-    let height = u16::try_from(sheet.lines.len() + 2).unwrap_or(u16::MAX).min(area.height);
-    let x = area.x + (area.width - width) / 2;
-    let y = area.y + (area.height - height) / 2;
-    let place = Rect { x, y, width, height };
-    frame.render_widget(Clear, place);
-    let block = scene.theme.block(format!(" {title} "), String::new(), true);
-    frame.render_widget(Paragraph::new(sheet.lines).block(block), place);
+/// Answers how far its text can be scrolled.
+pub fn draw(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>, dialog: &Dialog) -> usize {
+    let width = area.width.saturating_sub(4).min(104);
+    let mut writer = Writer { scene, sheet: Sheet::new(scene.theme, width) };
+    let title = writer.write(&dialog.kind, usize::from(area.height).saturating_sub(2));
+    writer.sheet.draw(frame, area, &title, dialog.down)
 }
 
-impl Sheet<'_, '_> {
+impl Writer<'_, '_> {
     fn text(&mut self, tone: Tone, text: &str) {
-        let style = self.scene.theme.tone(tone);
-        for line in wrap(&visible::text(text), self.columns) {
-            self.lines.push(Line::styled(format!(" {line}"), style));
-        }
+        self.sheet.text(tone, text);
     }
 
     fn gap(&mut self) {
-        self.lines.push(Line::default());
+        self.sheet.gap();
     }
 
     fn row(&mut self, chosen: bool, text: &str) {
-        let mark = if chosen { ">" } else { " " };
-        let style = if chosen { self.scene.theme.selected() } else { ratatui::style::Style::new() };
-        self.lines.push(Line::styled(
-            format!(" {mark} {}", crate::tui::text::fit(&visible::line(text), self.columns.saturating_sub(3))),
-            style,
-        ));
+        self.sheet.row(chosen, text);
     }
 
-    fn edit(&mut self, label: &str, edit: &Edit, focused: bool) {
-        let cursor = if focused { "_" } else { "" };
-        self.row(focused, &format!("{label} {}{cursor}", edit.text));
+    /// What the keys do, always in sight; and that the ripcord is there.
+    fn keys(&mut self, words: &str) {
+        self.sheet.foot_gap();
+        self.sheet.foot(Tone::Dim, words);
     }
 
-    fn buttons(&mut self, no: &str, go: &str, yes: bool) {
-        let style = |on: bool| if on { self.scene.theme.selected() } else { ratatui::style::Style::new() };
-        let spans = vec![
-            Span::raw("   "),
-            Span::styled(format!("[ {no} ]"), style(!yes)),
-            Span::raw("   "),
-            Span::styled(format!("[ {go} ]"), style(yes)),
-            Span::raw("    y / n, or Tab and Enter"),
-        ];
-        self.gap();
-        self.lines.push(Line::from(spans));
-    }
-
-    /// Fills the sheet; answers its title.
-    fn fill(&mut self, kind: &Kind, height: usize) -> String {
+    /// Writes it down; answers its title.
+    fn write(&mut self, kind: &Kind, height: usize) -> String {
         match kind {
-            Kind::Confirm { step, word, typed, yes } => self.confirm(step, word.as_deref(), typed, *yes),
+            Kind::Confirm { step, word, typed, yes, selected } => {
+                self.confirm(step, word.as_deref(), typed, *yes, selected.as_ref())
+            }
             Kind::Line { line, text } => self.line(line, text),
             Kind::Checklist { step, row } => self.checklist(step, *row),
-            Kind::Manual { step, text, file } => self.manual(step, text, *file),
+            Kind::Manual { step, text, wants } => self.manual(step, text, *wants),
             Kind::Approval { step, who, note, field } => self.approval(step, who, note, *field),
-            Kind::Decision { step, row, reason, asking } => self.decision(step, *row, reason, *asking),
+            Kind::Decision { step, row, answer } => self.decision(step, *row, answer.as_ref()),
             Kind::Input { step, fields, row } => self.input(step, fields, *row),
             Kind::Failure { step, row } => self.failure(step, *row),
             Kind::Unknown { step, row } => self.unknown(step, *row),
             Kind::Guard { guard, row } => self.guard(*guard, *row),
-            Kind::Ripcord { yes } => self.ripcord(*yes),
+            Kind::Ripcord { why, yes } => self.ripcord(why, *yes),
             Kind::Quit { yes } => {
                 self.text(
                     Tone::Plain,
                     "The run stays open and can be resumed. A script that runs now goes on without this console.",
                 );
-                self.buttons("Stay", "Leave", *yes);
+                self.sheet.buttons("Stay", "Leave", *yes);
                 "Leave?".into()
             }
-            Kind::Help => {
-                for (key, _, words, _) in TABLE {
-                    self.lines.push(Line::from(format!(" {key:<14} {words}")));
-                }
-                "Keys".into()
-            }
+            Kind::Help => self.help(),
             Kind::Trail { up } => self.trail(*up, height),
         }
     }
 
-    fn intent(&self, step: &StepId) -> Option<Intent> {
-        let done = self.scene.run.state(step).and_then(|state| state.intent.as_deref()).cloned();
-        done.or_else(|| self.scene.run.intent_for(step, None).ok())
+    /// Those of the pane in focus first.
+    fn help(&mut self) -> String {
+        let ui = self.scene.ui;
+        let mut here: Vec<_> = TABLE.iter().filter(|entry| entry.at.holds(ui.focus, ui.has_cluster)).collect();
+        here.sort_by_key(|entry| entry.at == crate::tui::keymap::Where::Everywhere);
+        for entry in here {
+            self.text_raw(&format!("{:<14} {}", entry.keys, entry.words));
+        }
+        self.keys("Esc back; PgDn, PgUp scroll. Nothing here changes the cluster but a confirmed step.");
+        format!("Keys in {:?}", ui.focus)
     }
 
-    fn confirm(&mut self, step: &StepId, word: Option<&str>, typed: &Edit, yes: bool) -> String {
-        let run = self.scene.run;
-        let target = &run.opened().target;
-        match run.intent_for(step, None) {
-            Ok(intent) => {
-                let (risk, tone) = match intent.risk {
-                    Risk::Destructive => ("DESTRUCTIVE", Tone::Bad),
-                    Risk::Write => ("write", Tone::Warn),
-                    Risk::Read => ("read", Tone::Plain),
-                };
-                if !target.context.is_empty() || !target.namespace.is_empty() {
-                    self.text(tone, &format!("{risk} on {} / {}", target.context, target.namespace));
-                } else {
-                    self.text(tone, risk);
-                }
-                self.gap();
-                for (index, line) in intent.command.lines().take(14).enumerate() {
-                    self.text(Tone::Plain, &format!("{} {line}", if index == 0 { "$" } else { " " }));
-                }
-                let names: Vec<&str> = intent.env.keys().map(String::as_str).collect();
-                if !names.is_empty() {
-                    self.text(Tone::Dim, &format!("environment: {}", names.join(" ")));
-                }
-                if let Some(timeout) = intent.timeout {
-                    self.text(Tone::Dim, &format!("at most {timeout}"));
-                }
-            }
+    /// As it is: columns stand where they are.
+    fn text_raw(&mut self, text: &str) {
+        let text = crate::tui::text::fit(text, self.sheet.columns);
+        self.sheet.row(false, text.as_str());
+    }
+
+    fn intent(&self, step: &StepId) -> Option<Intent> {
+        let done = self.scene.run.state(step).and_then(|state| state.intent.as_deref()).cloned();
+        done.or_else(|| self.scene.run.intent_for(step, self.scene.ui.selection().as_ref()).ok())
+    }
+
+    fn confirm(
+        &mut self,
+        step: &StepId,
+        word: Option<&str>,
+        typed: &Edit,
+        yes: bool,
+        selected: Option<&Selected>,
+    ) -> String {
+        match self.scene.run.intent_for(step, selected) {
+            Ok(intent) => self.what_would_run(&intent),
             Err(why) => self.text(Tone::Bad, &why),
         }
         match word {
             Some(word) => {
-                self.gap();
-                self.text(Tone::Bad, &format!("type {word} and press Enter to go ahead; Esc leaves it"));
-                self.edit("", typed, true);
+                self.sheet.foot_gap();
+                self.sheet.foot(Tone::Bad, &format!("type {word} and press Enter to go ahead; Esc leaves it"));
+                self.sheet.foot_field("", typed, true);
             }
-            None => self.buttons("Cancel", "Run it", yes),
+            None => self.sheet.buttons("Cancel", "Run it", yes),
         }
         format!("Run {step}?")
+    }
+
+    /// The exact command or request, all of it; where; and what the server says it would change.
+    fn what_would_run(&mut self, intent: &Intent) {
+        let target = &self.scene.run.opened().target;
+        let (risk, tone) = match intent.risk {
+            Risk::Destructive => ("DESTRUCTIVE", Tone::Bad),
+            Risk::Write => ("write", Tone::Warn),
+            Risk::Read => ("read", Tone::Plain),
+        };
+        let place = match (target.context.as_str(), target.namespace.as_str()) {
+            ("", "") => String::new(),
+            (context, namespace) => format!(" on {context} / {namespace}"),
+        };
+        self.text(tone, &format!("{risk}{place}"));
+        self.gap();
+        for (index, line) in intent.command.lines().enumerate() {
+            self.text(Tone::Plain, &format!("{} {line}", if index == 0 { "$" } else { " " }));
+        }
+        if !intent.env.is_empty() {
+            self.gap();
+        }
+        for (name, value) in &intent.env {
+            self.text(Tone::Dim, &format!("{name}={value}"));
+        }
+        if let Some(timeout) = intent.timeout {
+            self.text(Tone::Dim, &format!("at most {timeout}"));
+        }
+        if let Some(preview) = self.scene.ui.preview.as_ref().filter(|preview| preview.step == intent.step) {
+            self.gap();
+            match &preview.lines {
+                None => self.text(Tone::Dim, "asking the server what this would change ..."),
+                Some(lines) => {
+                    for line in lines.clone() {
+                        let tone = match line.as_bytes().first() {
+                            Some(b'+') => Tone::Good,
+                            Some(b'-') => Tone::Bad,
+                            _ => Tone::Plain,
+                        };
+                        self.text(tone, &line);
+                    }
+                }
+            }
+        }
     }
 
     fn line(&mut self, line: &Asked, text: &Edit) -> String {
@@ -167,13 +179,16 @@ impl Sheet<'_, '_> {
             Asked::Skip(step) => ("Skip", format!("why is {step} not done?")),
             Asked::Refuse { step, who } => ("Refuse", format!("why does {who} refuse {step}?")),
             Asked::Override { step, item } => ("Override", format!("why does {item} of {step} stand all the same?")),
+            Asked::Resolve { step, outcome } => {
+                ("What became of it", format!("{step}: {outcome:?}. How do you know?").to_lowercase())
+            }
             Asked::Dismiss(_) => ("Put the offer aside", "why is this no reason to roll back?".into()),
             Asked::BreakGlass(reason) => ("Break the glass", format!("{reason}. Why go on?")),
-            Asked::Palette => (":", "note, trail, abort, help, q".into()),
+            Asked::Palette => (":", "note TEXT, ns NAME, ctx, runbook, alerts, trail, abort WHY, help, q".into()),
         };
         self.text(Tone::Plain, &about);
-        self.edit("", text, true);
-        self.text(Tone::Dim, "Enter does it, Esc leaves it");
+        self.sheet.foot_field("", text, true);
+        self.sheet.foot(Tone::Dim, "Enter does it, Esc leaves it (then z: the ripcord)");
         title.into()
     }
 
@@ -192,23 +207,22 @@ impl Sheet<'_, '_> {
                 }
             }
         }
-        self.gap();
-        self.text(Tone::Dim, "Space ticks or looks again   o overrides with a reason   d done   Esc back");
+        self.keys("Space ticks or looks again   o overrides with a reason   d done   Esc back");
         format!("Checklist {step}")
     }
 
-    fn manual(&mut self, step: &StepId, text: &Edit, file: bool) -> String {
+    fn manual(&mut self, step: &StepId, text: &Edit, wants: Evidence) -> String {
         if let Some(Intent { action: Action::Manual(what), .. }) = self.intent(step) {
             self.text(Tone::Plain, &what);
         }
-        let evidence = self.scene.run.step(step).and_then(|step| step.common.evidence.clone());
-        if let Some(evidence) = evidence {
+        if wants != Evidence::Nothing {
+            let prompt = self.scene.run.step(step).and_then(|step| step.common.evidence.as_ref()?.prompt.clone());
             self.gap();
-            self.text(Tone::Plain, evidence.prompt.as_deref().unwrap_or("evidence"));
-            self.edit(if file { "file:" } else { "" }, text, true);
+            self.text(Tone::Plain, prompt.as_deref().unwrap_or("evidence"));
+            let label = if wants == Evidence::File { "file, its SHA-256 is recorded:" } else { "" };
+            self.sheet.foot_field(label, text, true);
         }
-        self.gap();
-        self.text(Tone::Dim, "Enter says it is done, Esc leaves it");
+        self.keys("Enter says it is done, Esc leaves it");
         format!("Done: {step}?")
     }
 
@@ -220,16 +234,15 @@ impl Sheet<'_, '_> {
             }
         }
         self.gap();
-        self.edit("who approves:", who, field == 0);
-        self.edit("note:", note, field == 1);
-        self.gap();
         self.text(Tone::Dim, "Typed here it is recorded as claimed. Stronger, from their own login:");
         self.text(Tone::Dim, &format!("ripcord approve {} {step}", self.scene.run.opened().run));
-        self.text(Tone::Dim, "Enter approves, Ctrl-r refuses, Esc leaves it");
+        self.sheet.foot_field("who approves:", who, field == 0);
+        self.sheet.foot_field("note:", note, field == 1);
+        self.keys("Enter approves, Ctrl-r refuses, Tab the other line, Esc leaves it");
         format!("Approval {step}")
     }
 
-    fn decision(&mut self, step: &StepId, row: usize, reason: &Edit, asking: bool) -> String {
+    fn decision(&mut self, step: &StepId, row: usize, answer: Option<&Choosing>) -> String {
         if let Some(Intent { action: Action::Decision(decision), .. }) = self.intent(step) {
             self.text(Tone::Plain, &decision.prompt);
             self.gap();
@@ -237,18 +250,16 @@ impl Sheet<'_, '_> {
                 let danger = if option.risk == Some(Risk::Destructive) { "  DANGEROUS" } else { "" };
                 self.row(index == row, &format!("{}{danger}", option.title()));
             }
-            if asking {
-                self.gap();
-                let word = decision.options.get(row).and_then(|option| self.scene.run.choice_word(option));
-                self.text(
-                    Tone::Warn,
-                    &word.map_or_else(|| "why?".to_owned(), |word| format!("why? Your words must hold {word}")),
-                );
-                self.edit("", reason, true);
+        }
+        if let Some(answer) = answer {
+            self.sheet.foot_gap();
+            self.sheet.foot_field("why:", &answer.reason, !answer.at_word);
+            if let Some((word, typed)) = &answer.word {
+                self.sheet.foot(Tone::Bad, &format!("type {word} to choose this; Tab goes from line to line"));
+                self.sheet.foot_field("", typed, answer.at_word);
             }
         }
-        self.gap();
-        self.text(Tone::Dim, "Enter chooses, Esc leaves it");
+        self.keys("Enter chooses, Esc leaves it");
         format!("Decide {step}")
     }
 
@@ -258,7 +269,7 @@ impl Sheet<'_, '_> {
             _ => Default::default(),
         };
         for (index, (name, edit)) in fields.iter().enumerate() {
-            self.edit(&format!("{name}:"), edit, index == row);
+            self.sheet.field(&format!("{name}:"), edit, index == row);
             if let Some(field) = declared.get(name).filter(|_| index == row) {
                 let kind = format!("{:?}", field.kind).to_lowercase();
                 let words: Vec<String> = field
@@ -276,8 +287,7 @@ impl Sheet<'_, '_> {
                 self.text(Tone::Dim, &format!("    {}", rule.join("  ")));
             }
         }
-        self.gap();
-        self.text(Tone::Dim, "Enter goes on to the next, at the last it gives them; Esc leaves it");
+        self.keys("Enter goes on to the next, at the last it gives them; Esc leaves it");
         format!("Values for {step}")
     }
 
@@ -290,6 +300,7 @@ impl Sheet<'_, '_> {
         for (index, (key, words, _)) in failure_options(self.scene.run, step).iter().enumerate() {
             self.row(index == row, &format!("{key}  {words}"));
         }
+        self.keys("the letter, or j k and Enter; Esc leaves it asked");
         format!("{step} failed")
     }
 
@@ -299,11 +310,10 @@ impl Sheet<'_, '_> {
         }
         self.text(Tone::Plain, "Look at what it did before you say so. Nothing is repeated on a guess.");
         self.gap();
-        for (index, words) in
-            ["it happened: SUCCEEDED", "it did not happen, or badly: FAILED", "do it again"].iter().enumerate()
-        {
+        for (index, (_, words)) in UNKNOWN_OPTIONS.iter().enumerate() {
             self.row(index == row, words);
         }
+        self.keys("j k and Enter; each answer wants a reason. Esc leaves it asked");
         format!("{step} is UNKNOWN")
     }
 
@@ -313,18 +323,19 @@ impl Sheet<'_, '_> {
         }
         self.gap();
         self.row(row == 0, "put it aside, with a reason");
-        self.row(row == 1, "ROLLBACK: the way back");
+        self.row(row == 1, "ROLLBACK: the way back, its preview first");
+        self.keys("j k and Enter; z is the way back too. Esc leaves it asked");
         "A guard offers the way back".into()
     }
 
-    fn ripcord(&mut self, yes: bool) -> String {
+    fn ripcord(&mut self, why: &str, yes: bool) -> String {
         let run = self.scene.run;
         if !run.writes_begun() {
             self.text(
                 Tone::Plain,
                 "Nothing has been written yet: there is nothing to lead back from. This aborts the run.",
             );
-            self.buttons("Cancel", "Abort the run", yes);
+            self.sheet.buttons("Cancel", "Abort the run", yes);
             return "Stop?".into();
         }
         match run.baseline() {
@@ -353,21 +364,21 @@ impl Sheet<'_, '_> {
                 &format!("R {:<18} {}", row.id.to_string(), command.lines().next().unwrap_or_default()),
             );
         }
-        self.text(Tone::Dim, "Opening this stopped nothing yet.");
-        self.buttons("Cancel", "ROLL BACK", yes);
+        self.gap();
+        self.text(Tone::Dim, &format!("why: {why}"));
+        self.sheet.foot(Tone::Dim, "Opening this stopped nothing yet.");
+        self.sheet.buttons("Cancel", "ROLL BACK", yes);
         "The ripcord".into()
     }
 
     fn trail(&mut self, up: usize, height: usize) -> String {
         let trail = &self.scene.ui.trail;
-        let rows = height.saturating_sub(3).max(1);
+        let rows = height.saturating_sub(4).max(1);
         let end = trail.len().saturating_sub(up.min(trail.len().saturating_sub(rows)));
-        let from = end.saturating_sub(rows);
-        for line in trail.range(from..end) {
-            let text = crate::tui::text::fit(&line.text, self.columns);
-            self.lines.push(Line::from(format!(" {text}")));
+        for line in trail.range(end.saturating_sub(rows)..end) {
+            self.text_raw(&line.text);
         }
-        self.text(Tone::Dim, &format!("{} lines; k and j scroll, Esc back", trail.len()));
+        self.keys(&format!("{end} of {} lines; k j g G scroll, Esc back", trail.len()));
         "Trail".into()
     }
 }

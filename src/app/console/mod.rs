@@ -1,14 +1,24 @@
 //! The console's loop over a live run: hear, handle, draw. Keys come first and draw at once.
 
+mod answering;
+mod eyes;
+mod shell;
+mod tty;
+
 use std::time::{Duration, Instant};
 
 use crossterm::event::{Event, EventStream, KeyEventKind};
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
+    sync::mpsc,
     time::{interval, sleep},
 };
 
+use self::{
+    answering::Answering,
+    eyes::{Eyes, Word},
+};
 use super::{
     Fault, clock,
     exit::{self, Left},
@@ -16,7 +26,7 @@ use super::{
 };
 use crate::{
     audit::{requests, show},
-    effects::{evidence, loan::Loan},
+    effects::loan::Loan,
     engine::{
         Actor, Command, Fact, Input,
         message::{EvidenceGiven, Via},
@@ -24,7 +34,8 @@ use crate::{
     observe::Observation,
     session::{Now, Receipt, SessionError},
     tui::{
-        state::{Act, TrailLine, Ui},
+        dialog::Dialog,
+        state::{Act, Pane, TrailLine, Ui},
         terminal::Screen,
         theme::Theme,
         update,
@@ -40,26 +51,63 @@ struct Console {
     ui: Ui,
     theme: Theme,
     screen: Screen,
+    eyes: Eyes,
+    words: mpsc::Receiver<Word>,
+    answering: Answering,
     left: Option<Left>,
     anchored: bool,
+    /// The last command was refused: what asked for it comes back.
+    refused: bool,
     /// Something changed that is not on the screen yet.
     stale: bool,
     drawn: Instant,
+    began: Instant,
+}
+
+/// The signals that end or wake a console.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+    resume: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+            resume: signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?,
+        })
+    }
 }
 
 /// Drives a run in the terminal; the exit code says how it ended.
-pub async fn drive(live: Live, theme: Theme, command: Option<Command>) -> Result<u8, Fault> {
+pub async fn drive(mut live: Live, theme: Theme, command: Option<Command>) -> Result<u8, Fault> {
     let screen = Screen::take()
         .map_err(|error| Fault::usage(format!("the terminal cannot be used: {error}; give --headless")))?;
-    let ui = Ui::new(clock::now().wall);
-    let mut this = Console { live, ui, theme, screen, left: None, anchored: false, stale: true, drawn: Instant::now() };
+    let mut ui = Ui::new(clock::now().wall);
+    let run = live.session.run();
+    (ui.has_cluster, ui.has_metrics) = (eyes::has_cluster(run), eyes::has_metrics(run));
+    let world = live.session.performer().clone();
+    let (eyes, words) = Eyes::open(world, live.session.run(), live.ends.news.clone());
+    let (left, anchored, refused, stale) = (None, false, false, true);
+    let (drawn, began) = (Instant::now(), Instant::now());
+    let answering = Answering::load();
+    let mut this =
+        Console { live, ui, theme, screen, eyes, words, answering, left, anchored, refused, stale, drawn, began };
     for (receipt, facts) in std::mem::take(&mut this.live.first) {
         this.remember(clock::now(), &receipt, &facts);
     }
     if let Some(command) = command {
         this.command(command);
     }
+    update::raise(&mut this.ui, this.live.session.run());
     let ended = this.go().await;
+    if ended.is_err() {
+        this.let_go("the terminal failed");
+    }
     this.screen.leave();
     ended?;
     let run = this.live.session.run();
@@ -74,10 +122,7 @@ fn farewell(words: &str) {
 
 impl Console {
     async fn go(&mut self) -> Result<(), Fault> {
-        let fault = |error: std::io::Error| Fault::failed(format!("signals cannot be heard: {error}"));
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(fault)?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(fault)?;
-        let mut hangup = signal(SignalKind::hangup()).map_err(fault)?;
+        let mut signals = Signals::new().map_err(|error| Fault::failed(format!("signals cannot be heard: {error}")))?;
         let mut keys = EventStream::new();
         let mut second = interval(Duration::from_secs(1));
         let mut poll = interval(Duration::from_millis(200));
@@ -88,12 +133,13 @@ impl Console {
             tokio::select! {
                 biased;
                 event = keys.next() => match event {
-                    Some(Ok(event)) => self.event(event, &mut keys)?,
+                    Some(Ok(event)) => self.event(event, &mut keys).await?,
                     Some(Err(_)) | None => self.let_go("the terminal is gone"),
                 },
-                _ = interrupt.recv() => self.let_go("SIGINT"),
-                _ = terminate.recv() => self.let_go("SIGTERM"),
-                _ = hangup.recv() => self.let_go("SIGHUP"),
+                _ = signals.interrupt.recv() => self.let_go("SIGINT"),
+                _ = signals.terminate.recv() => self.let_go("SIGTERM"),
+                _ = signals.hangup.recv() => self.let_go("SIGHUP"),
+                _ = signals.resume.recv() => self.woken()?,
                 Some((ticket, report)) = self.live.ends.reports.recv() => self.handle(&Input::Report { ticket, report }),
                 Some(loan) = self.live.ends.loans.recv() => {
                     drop(keys);
@@ -101,9 +147,10 @@ impl Console {
                     keys = EventStream::new();
                 }
                 () = sleep(until_deadline) => self.handle(&Input::Clock),
-                Some(seen) = self.live.ends.observations.recv(), if !self.ui.frozen => self.see(seen),
+                Some(word) = self.words.recv() => self.hear(word),
+                Some(seen) = self.live.ends.observations.recv() => self.see(seen),
                 _ = poll.tick() => self.take_requests(),
-                _ = second.tick() => self.stale = true,
+                _ = second.tick() => self.second(),
                 () = sleep(frame), if self.stale => self.draw()?,
             }
             self.anchor();
@@ -116,8 +163,10 @@ impl Console {
         clock::sleep_until(now, self.live.session.run().deadline())
     }
 
-    fn event(&mut self, event: Event, keys: &mut EventStream) -> Result<(), Fault> {
+    async fn event(&mut self, event: Event, keys: &mut EventStream) -> Result<(), Fault> {
         self.ui.now = clock::now().wall;
+        self.ui.boot_ms = self.uptime();
+        let before = self.ui.dialog.clone();
         let acts = match event {
             Event::Key(key) if key.kind != KeyEventKind::Release => {
                 update::key(&mut self.ui, self.live.session.run(), key)
@@ -128,13 +177,27 @@ impl Console {
             }
             _ => Vec::new(),
         };
+        self.refused = false;
         for act in acts {
-            self.act(act, keys)?;
+            self.act(act, keys).await?;
         }
-        self.draw()
+        if self.refused && self.ui.dialog.is_none() {
+            self.ui.dialog.clone_from(&before); // nothing that was typed is lost
+        }
+        self.draw()?;
+        if opened_to_act(before.as_ref(), self.ui.dialog.as_ref()) {
+            // What was typed before it could be read must not answer it.
+            while let Some(Some(Ok(_))) = keys.next().now_or_never() {}
+        }
+        Ok(())
     }
 
-    fn act(&mut self, act: Act, keys: &mut EventStream) -> Result<(), Fault> {
+    /// Milliseconds that no clock change and no demo's pace can move.
+    fn uptime(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    async fn act(&mut self, act: Act, keys: &mut EventStream) -> Result<(), Fault> {
         match act {
             Act::Command(command) => self.command(command),
             Act::CommandAs(name, command) => {
@@ -142,18 +205,28 @@ impl Console {
             }
             Act::EvidenceFile(step, file) => {
                 let path = std::path::Path::new(&self.live.session.run().opened().workdir).join(&file);
-                match evidence::hash_file(&path) {
-                    Ok(sha256) => {
-                        let evidence = EvidenceGiven { file: Some(file), sha256: Some(sha256), text: None };
-                        self.command(Command::Done { step, evidence: Some(evidence) });
-                    }
-                    Err(error) => self.ui.status = Some(format!("{}: {error}", path.display())),
-                }
+                self.ui.status = Some(format!("reading {file}"));
+                self.eyes.evidence(step, file, path);
             }
             Act::Copy(text) => {
                 if let Err(error) = self.screen.copy(&text) {
                     self.ui.status = Some(format!("not copied: {error}"));
                 }
+            }
+            Act::Preview(step) => {
+                let selection = self.ui.selection();
+                if let Ok(intent) = self.live.session.run().intent_for(&step, selection.as_ref()) {
+                    self.eyes.preview(step, intent.action);
+                }
+            }
+            Act::Describe(pod) => self.eyes.page(pod, false),
+            Act::Yaml(pod) => self.eyes.page(pod, true),
+            Act::Logs { of, previous } => self.eyes.logs(&of, previous),
+            Act::Namespace(name) => self.eyes.namespace(name),
+            Act::Reconnect => self.eyes.reconnect(),
+            Act::Shell(pod) => {
+                self.shell(pod).await?;
+                *keys = EventStream::new();
             }
             Act::Suspend => self.suspend(keys)?,
             Act::Quit => self.let_go("q"),
@@ -167,6 +240,13 @@ impl Console {
         let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TSTP);
         *keys = EventStream::new();
         self.screen.back().map_err(terminal)
+    }
+
+    /// Somebody else stopped us and let us go on: the terminal is whatever they left.
+    fn woken(&mut self) -> Result<(), Fault> {
+        self.screen.leave();
+        self.screen.back().map_err(terminal)?;
+        self.draw()
     }
 
     /// An interactive step gets the terminal, and gives it back.
@@ -196,15 +276,22 @@ impl Console {
                     self.remember(now, receipt, &recorded.facts);
                 }
             }
-            Err(SessionError::Refused(refusal)) => self.ui.status = Some(refusal.to_string()),
+            Err(SessionError::Refused(refusal)) => {
+                self.refused = true;
+                self.ui.status = Some(refusal.to_string());
+            }
             Err(error) => self.ui.halted = Some(error.to_string()),
         }
         self.ui.now = now.wall;
+        self.ui.boot_ms = self.uptime();
         update::raise(&mut self.ui, self.live.session.run());
     }
 
     fn remember(&mut self, now: Now, receipt: &Receipt, facts: &[Fact]) {
         for fact in facts {
+            if let Fact::StepIntent(intent) = fact {
+                self.ui.seen.metrics.marks.push((now.wall, intent.step.to_string()));
+            }
             let text = serde_json::to_string(fact).unwrap_or_default();
             let clean = self.live.redactor.redact(&text).into_owned();
             let value = serde_json::from_str(&clean).unwrap_or_default();
@@ -215,17 +302,52 @@ impl Console {
         }
     }
 
-    /// Takes in all that waits, then draws once.
+    /// Takes in all that waits, then draws once. What is frozen is drawn as it was; what is seen goes on.
     fn see(&mut self, first: Observation) {
+        let now = clock::now().wall;
         let mut next = Some(first);
         let mut taken = 0;
         while let Some(seen) = next {
-            if let Observation::Output(line) = seen {
-                self.ui.output.push(&line);
+            match seen {
+                Observation::Output(line) => self.ui.seen.output.push(&line),
+                Observation::Cluster(news) => self.ui.seen.cluster.apply(now, news),
+                Observation::Logs(news) => self.ui.seen.logs.apply(news),
+                Observation::Metrics(news) => self.ui.seen.metrics.apply(news),
+                Observation::Alerts(news) => self.ui.seen.alerts.apply(now, news),
             }
             taken += 1;
             next = if taken < 4096 { self.live.ends.observations.try_recv().ok() } else { None };
         }
+        self.stale = true;
+    }
+
+    fn hear(&mut self, word: Word) {
+        self.stale = true;
+        match word {
+            Word::Cluster(cluster) => self.eyes.take(*cluster),
+            Word::Page(page) => {
+                self.ui.live.page = Some(page);
+                self.ui.open_over(Pane::Page);
+            }
+            Word::Failed(why) => self.ui.status = Some(why),
+            Word::Evidence { step, file, hash: Ok(sha256) } => {
+                let evidence = EvidenceGiven { file: Some(file), sha256: Some(sha256), text: None };
+                self.ui.status = None;
+                self.command(Command::Done { step, evidence: Some(evidence) });
+            }
+            Word::Evidence { hash: Err(why), .. } => self.ui.status = Some(why),
+            Word::Preview { step, lines } => {
+                let lines = lines.iter().map(|line| self.live.redactor.redact(line).into_owned()).collect();
+                if let Some(preview) = self.ui.preview.as_mut().filter(|preview| preview.step == step) {
+                    preview.lines = Some(lines);
+                }
+            }
+        }
+    }
+
+    fn second(&mut self) {
+        let now = clock::now().wall;
+        self.ui.seen.cluster.tick(now);
         self.stale = true;
     }
 
@@ -254,11 +376,22 @@ impl Console {
 
     fn draw(&mut self) -> Result<(), Fault> {
         self.ui.now = clock::now().wall;
-        let scene = Scene { ui: &self.ui, run: self.live.session.run(), theme: &self.theme };
-        self.screen.terminal.draw(|frame| view::draw(frame, &scene)).map_err(terminal)?;
+        self.ui.boot_ms = self.uptime();
+        let answers = |alert: &_| self.answering.names(alert);
+        let scene = Scene { ui: &self.ui, run: self.live.session.run(), theme: &self.theme, answers: &answers };
+        let mut reach = self.ui.reach;
+        self.screen.terminal.draw(|frame| reach = view::draw(frame, &scene)).map_err(terminal)?;
+        self.ui.reach = reach;
         (self.stale, self.drawn) = (false, Instant::now());
         Ok(())
     }
+}
+
+/// A dialog that acts stands where none, or another, stood.
+fn opened_to_act(before: Option<&Dialog>, after: Option<&Dialog>) -> bool {
+    let Some(after) = after else { return false };
+    after.kind.acts()
+        && before.is_none_or(|before| std::mem::discriminant(&before.kind) != std::mem::discriminant(&after.kind))
 }
 
 fn terminal(error: std::io::Error) -> Fault {

@@ -1,0 +1,265 @@
+//! From a key to what follows: pure over (Ui, Run). Nothing is drawn and nothing is done here.
+
+mod answers;
+mod dialogs;
+mod panes;
+#[cfg(test)]
+mod tests;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+pub use answers::{FailureOption, UNKNOWN_OPTIONS, failure_options};
+pub use panes::looked_at;
+
+use super::{
+    dialog::{Dialog, Evidence, Kind, Line},
+    edit::Edit,
+    keymap::{self, Cmd},
+    state::{Act, Preview, Ui},
+};
+use crate::{
+    engine::{
+        Ask, Command, Run,
+        state::{Lane, Phase},
+    },
+    runbook::{model::Action, value::StepId},
+};
+
+/// A key, wherever it belongs.
+pub fn key(ui: &mut Ui, run: &Run, key: KeyEvent) -> Vec<Act> {
+    ui.status = None;
+    if ui.typing.is_some() {
+        panes::filter_key(ui, key);
+        return Vec::new();
+    }
+    let acts = match ui.dialog.take() {
+        Some(dialog) => dialogs::key(ui, run, dialog, key),
+        None => keymap::command(key).map_or_else(Vec::new, |cmd| command(ui, run, cmd)),
+    };
+    if ui.dialog.is_none() {
+        ui.dialog = ui.under.take(); // what an urgent one came over
+    }
+    acts
+}
+
+/// A paste never confirms: it only fills a line.
+pub fn paste(ui: &mut Ui, text: &str) {
+    if let Some(edit) = &mut ui.typing {
+        edit.insert(text);
+        panes::apply_filter(ui);
+    } else if let Some(edit) = ui.dialog.as_mut().and_then(|dialog| dialog.kind.edit()) {
+        edit.insert(text);
+    }
+}
+
+/// Offers and failures raise themselves, once each; a guard's comes over whatever is shown.
+pub fn raise(ui: &mut Ui, run: &Run) {
+    let selection = ui.selection();
+    let asks = run.asks(selection.as_ref());
+    let is_over = |dialog: &Dialog| over(&dialog.kind, &asks, run);
+    if ui.dialog.as_ref().is_some_and(is_over) {
+        ui.dialog = None; // answered here or elsewhere
+    }
+    if ui.under.as_ref().is_some_and(is_over) {
+        ui.under = None;
+    }
+    if ui.dialog.is_none() {
+        ui.dialog = ui.under.take();
+    }
+    let urgent = asks.iter().find(|ask| {
+        matches!(ask, Ask::Guard { .. } | Ask::Failure { .. } | Ask::Unknown { .. } | Ask::Calendar { .. })
+    });
+    let Some(ask) = urgent else { return };
+    let name = format!(
+        "{ask:?} {:?}",
+        ask.step().and_then(|step| run.state(step)).map(|state| (state.attempts, state.visits))
+    );
+    let over = matches!(ask, Ask::Guard { .. }) || ui.dialog.is_none();
+    if over && !ui.raised.contains(&name) {
+        ui.raised.push(name);
+        ui.under = ui.dialog.take().or(ui.under.take());
+        open(ui, run, ask);
+        if let Some(dialog) = &mut ui.dialog {
+            dialog.raised = true;
+        }
+    }
+}
+
+/// What a dialog asks is not asked any more.
+fn over(kind: &Kind, asks: &[Ask], run: &Run) -> bool {
+    match kind {
+        Kind::Guard { guard, .. } => !asks.iter().any(|ask| matches!(ask, Ask::Guard { guard: at, .. } if at == guard)),
+        Kind::Line { line: Line::Dismiss(guard), .. } => {
+            !asks.iter().any(|ask| matches!(ask, Ask::Guard { guard: at, .. } if at == guard))
+        }
+        Kind::Line { line: Line::BreakGlass(_), .. } => !asks.iter().any(|ask| matches!(ask, Ask::Calendar { .. })),
+        Kind::Ripcord { .. } => run.is_closed() || run.lane() == Lane::Rollback,
+        kind => kind.step().is_some_and(|step| !asks.iter().any(|ask| ask.step() == Some(step))),
+    }
+}
+
+fn show(ui: &mut Ui, kind: Kind) {
+    ui.dialog = Some(Dialog { kind, opened: ui.boot_ms, raised: false, down: 0 });
+}
+
+fn ask_line(ui: &mut Ui, line: Line) {
+    show(ui, Kind::Line { line, text: Edit::default() });
+}
+
+fn command(ui: &mut Ui, run: &Run, cmd: Cmd) -> Vec<Act> {
+    match cmd {
+        Cmd::Help => show(ui, Kind::Help),
+        Cmd::Trail => show(ui, Kind::Trail { up: 0 }),
+        Cmd::Palette => ask_line(ui, Line::Palette),
+        Cmd::Note => ask_line(ui, Line::Note),
+        Cmd::Quit => return quit(ui, run),
+        Cmd::Suspend => return vec![Act::Suspend],
+        Cmd::Copy => return copy(ui, run),
+        Cmd::Ripcord => ripcord(ui, run, "the operator pulled the ripcord"),
+        Cmd::Run => return answer(ui, run),
+        Cmd::Open => return panes::open(ui).unwrap_or_else(|| answer(ui, run)),
+        Cmd::Mark => mark(ui, run),
+        Cmd::Skip => skip(ui, run),
+        other => return panes::command(ui, run, other),
+    }
+    Vec::new()
+}
+
+/// Leaving asks first, unless there is nothing to leave.
+fn quit(ui: &mut Ui, run: &Run) -> Vec<Act> {
+    if run.is_closed() || !run.is_started() {
+        return vec![Act::Quit];
+    }
+    show(ui, Kind::Quit { yes: false });
+    Vec::new()
+}
+
+fn copy(ui: &mut Ui, run: &Run) -> Vec<Act> {
+    let command = looked_at(ui, run).and_then(|id| {
+        let done = run.state(&id).and_then(|state| state.intent.as_ref()).map(|intent| intent.command.clone());
+        done.or_else(|| run.intent_for(&id, ui.selection().as_ref()).ok().map(|intent| intent.command))
+    });
+    match command {
+        Some(command) => {
+            ui.status = Some(format!("copied: {}", command.lines().next().unwrap_or_default()));
+            vec![Act::Copy(command)]
+        }
+        None => {
+            ui.status = Some("nothing to copy here yet".into());
+            Vec::new()
+        }
+    }
+}
+
+/// The one way to the way back: its preview. Nothing else in the console begins it.
+fn ripcord(ui: &mut Ui, run: &Run, why: &str) {
+    if run.is_closed() {
+        ui.status = Some("this run is over; `ripcord rollback RUN` opens its way back".into());
+    } else if run.lane() == Lane::Rollback {
+        ui.status = Some("the way back is under way already".into());
+    } else if run.writes_begun() && !run.has_lane() {
+        ui.status = Some("this runbook has no way back (no rollback:, no baseline); :abort stops it".into());
+    } else {
+        show(ui, Kind::Ripcord { why: why.to_owned(), yes: false });
+    }
+}
+
+/// `r` and Enter: whatever the run asks.
+fn answer(ui: &mut Ui, run: &Run) -> Vec<Act> {
+    let selection = ui.selection();
+    let asks = run.asks(selection.as_ref());
+    match asks.first() {
+        Some(Ask::Start) => return vec![Act::Command(Command::Start)],
+        Some(ask) => return open(ui, run, ask),
+        None => {
+            ui.status = Some(match (run.is_closed(), run.phase(), run.current()) {
+                (true, ..) => "the run is over; q leaves".into(),
+                (_, Phase::Busy(_) | Phase::Verifying { .. }, Some(step)) => {
+                    format!("{step} is at work; z stops it and leads back")
+                }
+                (_, Phase::RetryAt(_), Some(step)) => format!("{step} will be tried again by itself; s skips it"),
+                (_, Phase::Cancelling { .. }, Some(step)) => format!("{step} was told to stop; waiting for its end"),
+                _ => "nothing waits to be run".into(),
+            });
+        }
+    }
+    Vec::new()
+}
+
+fn open(ui: &mut Ui, run: &Run, ask: &Ask) -> Vec<Act> {
+    let mut acts = Vec::new();
+    let kind = match ask {
+        Ask::Start => return acts,
+        Ask::Calendar { reason } => Kind::Line { line: Line::BreakGlass(reason.clone()), text: Edit::default() },
+        Ask::Confirm { intent, typed } => {
+            if matches!(intent.action, Action::Kubernetes(_) | Action::Helm(_)) {
+                ui.preview = Some(Preview { step: intent.step.clone(), lines: None });
+                acts.push(Act::Preview(intent.step.clone()));
+            }
+            let (step, word, selected) = (intent.step.clone(), typed.clone(), ui.selection());
+            Kind::Confirm { step, word, typed: Edit::default(), yes: false, selected }
+        }
+        Ask::Select { reason, .. } => {
+            ui.status = Some(format!("put the cursor on a pod (pane 3, j and k), then r: {reason}"));
+            return acts;
+        }
+        Ask::Checklist { step } => Kind::Checklist { step: step.clone(), row: 0 },
+        Ask::Manual { step } => {
+            let wants = match run.step(step).and_then(|step| step.common.evidence.as_ref()) {
+                None => Evidence::Nothing,
+                Some(evidence) if evidence.file => Evidence::File,
+                Some(_) => Evidence::Text,
+            };
+            Kind::Manual { step: step.clone(), text: Edit::default(), wants }
+        }
+        Ask::Approval { step } => {
+            Kind::Approval { step: step.clone(), who: Edit::default(), note: Edit::default(), field: 0 }
+        }
+        Ask::Decision { step } => Kind::Decision { step: step.clone(), row: 0, answer: None },
+        Ask::Input { step } => Kind::Input { step: step.clone(), fields: fields(run, step), row: 0 },
+        Ask::Failure { step, .. } => Kind::Failure { step: step.clone(), row: 0 },
+        Ask::Unknown { step, .. } => Kind::Unknown { step: step.clone(), row: 0 },
+        Ask::Guard { guard, .. } => Kind::Guard { guard: *guard, row: 0 },
+    };
+    show(ui, kind);
+    acts
+}
+
+fn fields(run: &Run, step: &StepId) -> Vec<(String, Edit)> {
+    let Some(Action::Input(fields)) =
+        run.state(step).and_then(|state| state.intent.as_deref()).map(|intent| &intent.action)
+    else {
+        return Vec::new();
+    };
+    let plain = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    fields
+        .iter()
+        .map(|(name, field)| (name.clone(), Edit::of(field.default.as_ref().map(plain).unwrap_or_default())))
+        .collect()
+}
+
+fn mark(ui: &mut Ui, run: &Run) {
+    let asks = run.asks(None);
+    match asks.iter().find(|ask| matches!(ask, Ask::Checklist { .. } | Ask::Manual { .. })) {
+        Some(ask) => drop(open(ui, run, ask)),
+        None => ui.status = Some("nothing waits to be marked".into()),
+    }
+}
+
+fn skip(ui: &mut Ui, run: &Run) {
+    let Some(id) = run.current().cloned() else {
+        ui.status = Some("the run has not begun: press r to start".into());
+        return;
+    };
+    if run.step(&id).is_some_and(|step| step.common.required) {
+        ui.status = Some(format!("{id} is required: it cannot be skipped"));
+        return;
+    }
+    ask_line(ui, Line::Skip(id));
+}
+
+/// Control and a letter, or Esc: leaves a dialog; what it asked stays asked.
+fn leaves(key: KeyEvent) -> bool {
+    let control = key.modifiers.contains(KeyModifiers::CONTROL);
+    key.code == KeyCode::Esc || (control && key.code == KeyCode::Char('c'))
+}

@@ -1,0 +1,268 @@
+//! Whole screens at the sizes people have, without colour. A person has read each snapshot.
+
+use jiff::{SignedDuration, Timestamp};
+use ratatui::{Terminal, backend::TestBackend};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{
+    engine::{
+        Command,
+        tests::{Bottle, baseline, book, opened},
+    },
+    observe::{
+        cluster::{Change, ClusterNews, Pane as Watch},
+        events::ClusterEvent,
+        freshness::FeedState,
+        metrics::{Limit, MetricInfo, MetricsNews, Point, Seen, Unit, Verdict},
+        output::OutputLine,
+        pods::PodRow,
+    },
+    tui::{
+        dialog::{Choosing, Dialog, Evidence, Kind, Line as Asked},
+        edit::Edit,
+        state::TrailLine,
+    },
+};
+
+fn start() -> Timestamp {
+    "2026-01-01T14:03:00Z".parse().unwrap()
+}
+
+fn pod(name: &str, state: Value, restarts: u32) -> PodRow {
+    let ready = state.get("running").is_some();
+    PodRow::new(&serde_json::from_value(json!({
+        "metadata": {"name": name, "uid": name, "creationTimestamp": "2026-01-01T13:22:00Z"}, "spec": {"containers": [{"name": "api"}]},
+        "status": {"phase": "Running", "containerStatuses": [{"name": "api", "ready": ready, "restartCount": restarts, "state": state,
+            "lastState": {"terminated": {"exitCode": 1, "finishedAt": "2026-01-01T14:02:12Z"}}}]}}))
+    .unwrap())
+}
+
+fn event(name: &str, reason: &str, message: &str) -> ClusterEvent {
+    ClusterEvent::new(
+        &serde_json::from_value(json!({
+        "metadata": {"name": name, "uid": name}, "type": "Warning", "reason": reason, "message": message, "count": 14,
+        "firstTimestamp": "2026-01-01T13:54:00Z", "lastTimestamp": "2026-01-01T14:02:48Z",
+        "involvedObject": {"kind": "Pod", "name": "ml-api-canary-66c4d9-hw8zt"}}))
+        .unwrap(),
+    )
+}
+
+/// A canary that goes bad, seen from the console.
+fn canary() -> (Ui, Bottle) {
+    let mut runbook = book(
+        json!([
+            {"id": "budget", "title": "error budget check", "manual": "look"},
+            {"id": "canary", "title": "canary 10 %", "run": "./canary.sh\n  --weight 10"},
+            {"id": "promote", "title": "promote canary", "run": "./promote.sh"},
+            {"id": "verify", "title": "verify rollout", "manual": "verify"},
+        ]),
+        json!([{"id": "back", "title": "rollback (helm)", "helm": {"rollback": {"release": "ml-system", "revision": 12}}}]),
+    );
+    runbook.metadata.name = "canary-rollout".into();
+    runbook.metadata.version = Some("1.4".into());
+    let mut all = opened(runbook, json!({}));
+    all.target.context = "prod-eu-1".into();
+    all.target.namespace = "ml-system-production".into();
+    all.target.protected = true;
+    all.baseline =
+        Some(crate::engine::fact::Baseline { images: vec!["ml-api:v1.3.9".into()], age: "3d".into(), ..baseline(12) });
+    let mut bottle = Bottle::of(all);
+    bottle.now = start() - SignedDuration::from_secs(300);
+    bottle.tell(Command::Start).unwrap();
+    bottle.tell(Command::Done { step: "budget".into(), evidence: None }).unwrap();
+    let mut ui = Ui::new(start());
+    (ui.has_cluster, ui.has_metrics, ui.boot_ms) = (true, true, 10_000);
+    see_cluster(&mut ui);
+    see_metrics(&mut ui);
+    for n in 0..30 {
+        ui.seen.output.push(&OutputLine {
+            step: "canary".into(),
+            attempt: 1,
+            text: format!("line {n} of the canary"),
+            missed: 0,
+        });
+    }
+    let text = "#57  13:59:58  step.intent        canary ./canary.sh --weight 10".to_owned();
+    ui.remember(TrailLine { sequence: 57, text });
+    (ui, bottle)
+}
+
+fn see_cluster(ui: &mut Ui) {
+    let waiting = json!({"waiting": {"reason": "CrashLoopBackOff"}});
+    let running = json!({"running": {}});
+    let rows = vec![
+        pod("ml-api-canary-66c4d9-hw8zt", waiting, 6),
+        pod("ml-api-7d9f6c5b8-2xk4q", running.clone(), 0),
+        pod("ml-api-7d9f6c5b8-9pl2m", running, 0),
+    ];
+    let events = vec![
+        event("a", "BackOff", "Back-off restarting failed container api"),
+        event("b", "Unhealthy", "Readiness probe failed"),
+    ];
+    let mut news = |news| ui.seen.cluster.apply(start() - SignedDuration::from_secs(1), news);
+    news(ClusterNews::Target { namespace: "ml-system-production".into(), pods: None });
+    for pane in [Watch::Pods, Watch::Events, Watch::Workloads] {
+        news(ClusterNews::Feed { pane, state: FeedState::Watching });
+    }
+    [Change::Begin, Change::Listed(rows), Change::End].into_iter().for_each(|change| news(ClusterNews::Pods(change)));
+    [Change::Begin, Change::Listed(events), Change::End]
+        .into_iter()
+        .for_each(|change| news(ClusterNews::Events(change)));
+    news(ClusterNews::Beat { skew: None });
+}
+
+fn see_metrics(ui: &mut Ui) {
+    let info = |name: &str, title: &str, unit, success: &str, needs| MetricInfo {
+        name: name.into(),
+        title: title.into(),
+        unit,
+        limits: Limit::of(success, false),
+        window: Some("2m".into()),
+        needs,
+        has_baseline: false,
+    };
+    let metrics = vec![
+        info("err", "error rate", Unit::Percent, "result < 0.001", Some(3000)),
+        info("p95", "p95 latency", Unit::Seconds, "result < 0.5", None),
+    ];
+    let view = &mut ui.seen.metrics;
+    view.apply(MetricsNews::Declared { server: "prometheus.monitoring:9090".into(), every: 15, metrics });
+    for (metric, value, verdict) in [("err", 0.0031, Verdict::Fail), ("p95", 0.412, Verdict::Ok)] {
+        let points = (-120..0).map(|n| Point {
+            at: start() + SignedDuration::from_secs(n * 15),
+            value: value * (1.0 + n as f64 / 150.0),
+        });
+        view.apply(MetricsNews::History { metric: metric.into(), points: points.collect(), baseline: vec![] });
+        let seen = Seen::Value { value, baseline: None, samples: Some(412.0) };
+        view.apply(MetricsNews::Sample {
+            metric: metric.into(),
+            at: start() - SignedDuration::from_secs(9),
+            seen,
+            verdict,
+        });
+    }
+}
+
+fn screen(ui: &Ui, bottle: &Bottle, ascii: bool, columns: u16, rows: u16) -> String {
+    let theme = Theme { colour: false, ascii };
+    let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
+    let nobody = |_: &Alert| Vec::new();
+    let scene = Scene { ui, run: &bottle.run, theme: &theme, answers: &nobody };
+    terminal.draw(|frame| _ = draw(frame, &scene)).unwrap();
+    if columns == 0 { String::new() } else { terminal.backend().to_string() }
+}
+
+#[test]
+fn the_full_layout_shows_steps_pods_events_metrics_and_output() {
+    let (mut ui, bottle) = canary();
+    insta::assert_snapshot!(screen(&ui, &bottle, false, 120, 35));
+    ui.focus_on(Pane::Pods);
+    insta::assert_snapshot!(screen(&ui, &bottle, true, 120, 35));
+}
+
+#[test]
+fn a_small_screen_shows_one_pane_with_the_others_as_tabs() {
+    let (mut ui, bottle) = canary();
+    insta::assert_snapshot!(screen(&ui, &bottle, true, 80, 24));
+    ui.focus_on(Pane::Pods);
+    insta::assert_snapshot!(screen(&ui, &bottle, false, 80, 24));
+    insta::assert_snapshot!(screen(&ui, &bottle, true, 58, 12));
+}
+
+#[test]
+fn ascii_is_ascii() {
+    let (mut ui, bottle) = canary();
+    for pane in [Pane::Runbook, Pane::Metrics, Pane::Output, Pane::Page, Pane::Alerts] {
+        ui.focus_on(pane);
+        let drawn = screen(&ui, &bottle, true, 120, 35);
+        assert!(drawn.is_ascii(), "{pane:?}: {:?}", drawn.chars().find(|c| !c.is_ascii()));
+    }
+}
+
+fn dialogs() -> Vec<(Kind, &'static str)> {
+    let edit = Edit::default;
+    let step = || "canary".into();
+    vec![
+        (Kind::Confirm { step: step(), word: None, typed: edit(), yes: false, selected: None }, "[ Cancel ]"),
+        (
+            Kind::Confirm {
+                step: step(),
+                word: Some("prod-eu-1".into()),
+                typed: Edit::of("pro"),
+                yes: false,
+                selected: None,
+            },
+            "pro_",
+        ),
+        (Kind::Line { line: Asked::Note, text: Edit::of("a note") }, "a note_"),
+        (Kind::Manual { step: "budget".into(), text: edit(), wants: Evidence::Nothing }, "Enter says it is done"),
+        (Kind::Approval { step: step(), who: Edit::of("lead"), note: edit(), field: 0 }, "lead_"),
+        (
+            Kind::Decision {
+                step: step(),
+                row: 0,
+                answer: Some(Choosing {
+                    word: Some(("prod-eu-1".into(), Edit::of("pr"))),
+                    at_word: true,
+                    ..Choosing::default()
+                }),
+            },
+            "pr_",
+        ),
+        (Kind::Unknown { step: step(), row: 0 }, "not yet"),
+        (Kind::Ripcord { why: "bad".into(), yes: false }, "[ Cancel ]"),
+        (Kind::Quit { yes: false }, "[ Stay ]"),
+        (Kind::Help, "Esc back"),
+        (Kind::Trail { up: 0 }, "#57"),
+    ]
+}
+
+#[test]
+fn no_dialog_hides_its_buttons_or_what_is_typed_and_says_what_is_below() {
+    let (mut ui, mut bottle) = canary();
+    let script: String = (0..60).map(|n| format!("kubectl do --number {n}\n")).collect();
+    let mut all = bottle.run.opened().clone();
+    all.runbook.steps[1] = book(json!([{"id": "canary", "run": script}]), json!([])).steps.remove(0);
+    bottle = Bottle::of(all);
+    for (kind, must) in dialogs() {
+        for (columns, rows) in [(60, 15), (80, 24), (120, 35)] {
+            ui.dialog = Some(Dialog { kind: kind.clone(), opened: 0, raised: false, down: 0 });
+            let drawn = screen(&ui, &bottle, true, columns, rows);
+            assert!(drawn.contains(must), "{must} at {columns}x{rows}\n{drawn}");
+            if matches!(kind, Kind::Confirm { .. }) {
+                assert!(drawn.contains("more lines, PgDn"), "{drawn}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_ripcord_and_a_preview_read_well() {
+    let (mut ui, mut bottle) = canary();
+    let show = |kind| Some(Dialog { kind, opened: 0, raised: false, down: 0 });
+    ui.dialog = show(Kind::Confirm {
+        step: "canary".into(),
+        word: Some("prod-eu-1".into()),
+        typed: Edit::of("prod"),
+        yes: false,
+        selected: None,
+    });
+    insta::assert_snapshot!(screen(&ui, &bottle, true, 80, 24));
+    bottle.tell(Command::Confirm { step: "canary".into(), typed: Some("prod-eu-1".into()), selected: None }).unwrap();
+    ui.dialog = show(Kind::Ripcord { why: "err 0.31 % over 0.1 %".into(), yes: false });
+    insta::assert_snapshot!(screen(&ui, &bottle, true, 80, 24));
+}
+
+#[test]
+fn no_size_breaks_a_screen() {
+    let (mut ui, bottle) = canary();
+    for dialog in [None, Some(Kind::Help), Some(Kind::Ripcord { why: String::new(), yes: false })] {
+        ui.dialog = dialog.map(|kind| Dialog { kind, opened: 0, raised: false, down: 3 });
+        for (columns, rows) in
+            [(0, 0), (1, 1), (59, 15), (60, 15), (61, 16), (109, 30), (110, 29), (110, 30), (300, 90)]
+        {
+            screen(&ui, &bottle, false, columns, rows);
+        }
+    }
+}
