@@ -15,8 +15,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub struct Cli {
     #[command(flatten)]
     pub common: Common,
+    /// Without one: the library, on a terminal.
     #[command(subcommand)]
-    pub verb: Verb,
+    pub verb: Option<Verb>,
 }
 
 /// Flags of every command.
@@ -44,6 +45,16 @@ pub struct Common {
     /// For diagnostics: error, warn, info, debug, trace
     #[arg(long, global = true)]
     pub log_level: Option<String>,
+    /// What `config.yaml` says where neither a flag nor the runbook does.
+    #[arg(skip)]
+    pub fallback: Fallback,
+}
+
+/// Defaults that stand behind the runbook's own words.
+#[derive(Clone, Debug, Default)]
+pub struct Fallback {
+    pub context: Option<String>,
+    pub namespace: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -66,6 +77,12 @@ pub enum Verb {
     /// Refuse a step of a run from your own login
     #[command(after_help = "Example: ripcord refuse 20261123T201455Z-tour-1a2b go --why 'p95 is up'")]
     Refuse(Refuse),
+    /// Look on at a run that is live in another terminal, read-only
+    #[command(after_help = "Example: ripcord attach 20261123T201455Z-tour-1a2b")]
+    Attach(Attach),
+    /// The runbooks that answer an alert; opened if there is just one
+    #[command(after_help = "Example: ripcord for KubePodCrashLooping --label pod=ml-api-7d9c")]
+    For(For),
     /// The runs on this machine
     #[command(after_help = "Example: ripcord runs -o json")]
     Runs(Listing),
@@ -194,6 +211,33 @@ pub struct Refuse {
 }
 
 #[derive(Debug, Args)]
+pub struct Attach {
+    pub run: String,
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
+pub struct For {
+    /// The alert's name
+    #[arg(required_unless_present = "stdin", conflicts_with = "stdin")]
+    pub alert: Option<String>,
+    /// Read an Alertmanager webhook body: every firing alert in it, with its labels
+    #[arg(long)]
+    pub stdin: bool,
+    /// A label of the alert, as name=value; the runbook's params are filled from them
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub label: Vec<String>,
+    #[arg(short, long = "param", value_name = "KEY=VALUE")]
+    pub param: Vec<String>,
+    /// Params from a YAML file
+    #[arg(long, value_name = "FILE")]
+    pub params: Option<PathBuf>,
+    #[command(flatten)]
+    pub headless: Headless,
+}
+
+#[derive(Debug, Args)]
 pub struct Listing {
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Format,
@@ -226,6 +270,14 @@ pub enum Trail {
         run: String,
         #[arg(short, long, value_enum, default_value_t)]
         output: ReportFormat,
+    },
+    /// One archive: trail, outputs, runbook, ledger, hashes; verifies elsewhere
+    #[command(after_help = "Example: ripcord trail export 20261123T201455Z-tour-1a2b --to incident.tar.gz")]
+    Export {
+        run: String,
+        /// Where to; `-` is standard output. Without it RUN.tar.gz here
+        #[arg(long, value_name = "FILE")]
+        to: Option<PathBuf>,
     },
 }
 

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Fault, open, open::Live, prepare, say, state, unattended};
+use super::{Fault, anchor, open, open::Live, prepare, say, state, unattended};
 use crate::{
     audit::{self, requests, requests::Request, runs},
     cli::{self, Common},
@@ -41,6 +41,7 @@ pub fn run(common: &Common, args: &cli::Run) -> Result<u8, Fault> {
         return super::verbs::dry_run(prepared.opened);
     }
     let headless = wants_headless(&args.headless)?;
+    anchor::what_was_left(&prepared.state_dir);
     runtime()?.block_on(async {
         prepare::preflight(&mut prepared.opened, common.kubeconfig.clone(), None).await?;
         let live = open::fresh(prepared, &doors(common, headless))?;
@@ -51,6 +52,7 @@ pub fn run(common: &Common, args: &cli::Run) -> Result<u8, Fault> {
 pub fn resume(common: &Common, args: &cli::Resume) -> Result<u8, Fault> {
     let state_dir = state::state_dir(common)?.value;
     let answers = prepare::read_answers(args.headless.answers.as_deref())?;
+    anchor::what_was_left(&state_dir);
     let run = match &args.run {
         Some(run) => state::find_run(&state_dir, run)?,
         None => only_unfinished(&state_dir)?,
@@ -76,7 +78,7 @@ fn only_unfinished(state_dir: &Path) -> Result<String, Fault> {
 }
 
 /// True where no console can or shall be drawn.
-fn wants_headless(flags: &cli::Headless) -> Result<bool, Fault> {
+pub fn wants_headless(flags: &cli::Headless) -> Result<bool, Fault> {
     if flags.headless {
         return Ok(true);
     }
@@ -139,6 +141,7 @@ pub fn rollback(common: &Common, args: &cli::Rollback) -> Result<u8, Fault> {
         }
         end_holder(&dir)?;
     }
+    anchor::what_was_left(&state_dir);
     let status = runs::summary(&state_dir, &run).status;
     runtime()?.block_on(async {
         if status == RunStatus::Open {

@@ -14,10 +14,17 @@ pub enum Left {
 /// 0 succeeded · 1 failed or rolled back · 3 needs a person · 130 interrupted.
 pub fn code(run: &Run, left: Option<&Left>) -> u8 {
     match (run.status(), left) {
-        (RunStatus::Succeeded, _) => 0,
-        (RunStatus::Failed | RunStatus::RolledBack | RunStatus::RollbackIncomplete | RunStatus::Aborted, _) => 1,
         (RunStatus::Open, Some(Left::Interrupted)) => 130,
-        (RunStatus::Open, _) => 3,
+        (status, _) => of_status(status),
+    }
+}
+
+/// The same of a run that is only looked at.
+pub fn of_status(status: RunStatus) -> u8 {
+    match status {
+        RunStatus::Succeeded => 0,
+        RunStatus::Failed | RunStatus::RolledBack | RunStatus::RollbackIncomplete | RunStatus::Aborted => 1,
+        RunStatus::Open => 3,
     }
 }
 

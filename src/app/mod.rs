@@ -1,6 +1,9 @@
 //! The only place that names every concrete part and joins them.
 
+mod alerts;
+mod anchor;
 mod clock;
+mod config;
 mod console;
 mod drive;
 mod exit;
@@ -8,6 +11,7 @@ mod log;
 mod open;
 mod prepare;
 mod state;
+mod trail;
 mod unattended;
 mod verbs;
 
@@ -15,7 +19,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::cli::{Cli, Trail, Verb};
+use crate::cli::{Cli, Common, Trail, Verb};
 
 /// Everything the program says to a person who made a mistake.
 #[derive(Debug)]
@@ -66,22 +70,43 @@ fn say(message: &str) {
 }
 
 fn job(cli: Cli) -> Result<u8, Fault> {
-    let common = cli.common;
-    let _flushes = log::start(&common)?;
-    match cli.verb {
+    let Some(verb) = cli.verb else {
+        return Err(Fault::usage("which command? `ripcord --help` lists them; `ripcord run RUNBOOK` is the first"));
+    };
+    match verb {
+        // These need nothing of the machine, so nothing of it can be in their way.
         Verb::Check(check) => verbs::check(&check),
         Verb::Schema => verbs::schema(),
         Verb::New(new) => verbs::new(&new),
         Verb::Completions { shell } => verbs::completions(shell),
-        Verb::Config => verbs::config(&common),
-        Verb::Runs(listing) => verbs::runs(&common, &listing),
-        Verb::Trail(Trail::Show { run, follow, output }) => verbs::show(&common, &run, follow, output),
-        Verb::Trail(Trail::Verify { runs, all, output }) => verbs::verify(&common, &runs, all, output),
-        Verb::Trail(Trail::Report { run, output }) => verbs::report(&common, &run, output),
-        Verb::Run(run) => drive::run(&common, &run),
-        Verb::Resume(resume) => drive::resume(&common, &resume),
-        Verb::Rollback(rollback) => drive::rollback(&common, &rollback),
-        Verb::Approve(approve) => drive::approve(&common, &approve),
-        Verb::Refuse(refuse) => drive::refuse(&common, &refuse),
+        Verb::Config => config::print(&cli.common),
+        Verb::Trail(verb) => trail_job(&cli.common, verb),
+        verb => run_job(&config::in_force(cli.common)?, verb),
+    }
+}
+
+/// The verbs that read what was recorded.
+fn trail_job(common: &Common, verb: Trail) -> Result<u8, Fault> {
+    match verb {
+        Trail::Show { run, follow, output } => trail::show(common, &run, follow, output),
+        Trail::Verify { runs, all, output } => trail::verify(common, &runs, all, output),
+        Trail::Report { run, output } => trail::report(common, &run, output),
+        Trail::Export { run, to } => trail::export(common, &run, to.as_deref()),
+    }
+}
+
+/// The verbs that drive a run, or look at one.
+fn run_job(common: &Common, verb: Verb) -> Result<u8, Fault> {
+    let _flushes = log::start(common)?;
+    match verb {
+        Verb::Run(run) => drive::run(common, &run),
+        Verb::Resume(resume) => drive::resume(common, &resume),
+        Verb::Rollback(rollback) => drive::rollback(common, &rollback),
+        Verb::Approve(approve) => drive::approve(common, &approve),
+        Verb::Refuse(refuse) => drive::refuse(common, &refuse),
+        Verb::Attach(attach) => trail::attach(common, &attach),
+        Verb::For(alert) => alerts::open(common, &alert),
+        Verb::Runs(listing) => verbs::runs(common, &listing),
+        other => job(Cli { common: common.clone(), verb: Some(other) }),
     }
 }

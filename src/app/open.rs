@@ -8,12 +8,12 @@ use std::{
 use tokio::sync::mpsc;
 
 use super::{
-    Fault, clock,
+    Fault, anchor, clock,
     prepare::{self, Prepared},
     state,
 };
 use crate::{
-    audit::{self, OpenError, TrailFile, ledger},
+    audit::{self, OpenError, TrailFile},
     effects::{
         World,
         kube::connect::{Cluster, ConnectOptions},
@@ -168,10 +168,13 @@ pub fn way_back(state_dir: &Path, run: &str, answers: &Answers, doors: &Doors) -
     };
     let secrets = prepare::secrets_of(&opened.runbook, answers, Path::new(&opened.workdir))?;
     let redactor = prepare::redactor_of(&secrets)?;
+    let approved = audit::approved::read(&dir).map_err(|error| {
+        Fault::trail(format!("the runbook that was approved cannot be read: {error}; `ripcord trail verify {run}`"))
+    })?;
     let loaded = Loaded {
         book: (*opened.runbook).clone(),
         warnings: Vec::new(),
-        files: Vec::new(),
+        files: approved.into_iter().map(|(name, bytes)| (audit::approved::original(&name).into(), bytes)).collect(),
         hash: opened.runbook_hash.clone(),
     };
     fresh(Prepared { opened, loaded, secrets, redactor, state_dir: state_dir.to_owned() }, doors)
@@ -199,13 +202,12 @@ impl Live {
 
     /// A closed run's head goes into the ledger: the anchor of this machine.
     pub fn anchor(&mut self) -> Result<(), Fault> {
-        if !self.session.run().is_closed() {
+        // An end that stands in the reserve alone has no record yet, so there is no head to hold it to.
+        if !self.session.run().is_closed() || self.session.journal().has_gap() {
             return Ok(());
         }
         crate::effects::kube::private_kubeconfig::remove(&self.run_dir());
         let last = self.session.last().clone();
-        let entry = ledger::Entry::Closed { run: self.run_id(), head: last.head, sequence: last.sequence };
-        ledger::append(&self.state_dir, clock::now().wall.as_millisecond(), &entry)
-            .map_err(|error| Fault::trail(format!("the end is not in the ledger: {error}")))
+        anchor::close(&self.state_dir, &self.run_id(), last.head, last.sequence)
     }
 }

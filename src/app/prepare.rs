@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{Fault, clock, state};
 use crate::{
-    audit::{TrailFile, canonical::hex, ledger},
+    audit::{TrailFile, approved, canonical::hex, ledger},
     cli::{Common, Run as RunArgs},
     effects::{
         kube::{
@@ -56,9 +56,7 @@ impl Prepared {
             Fault::trail(format!("the trail cannot be made: {error}; check the state directory (--state-dir)"))
         })?;
         for (index, (path, bytes)) in self.loaded.files.iter().enumerate() {
-            let name =
-                path.file_name().map_or_else(|| "runbook.yaml".into(), |name| name.to_string_lossy().into_owned());
-            let kept = dir.join("runbook").join(if index == 0 { name } else { format!("{index}-{name}") });
+            let kept = dir.join("runbook").join(approved::name(index, path));
             keep(&kept, bytes).map_err(|error| Fault::trail(format!("{}: {error}", kept.display())))?;
         }
         let entry = ledger::Entry::Opened { run: self.opened.run.clone(), chain: trail.chain_uid().to_owned() };
@@ -129,8 +127,9 @@ fn opened(
     let now = clock::now();
     let mut book = loaded.book.clone();
     // What the command line says of the target wins, and is what the rest of the header sees.
-    book.target.context = common.context.clone().or(book.target.context);
-    book.target.namespace = common.namespace.clone().or(book.target.namespace);
+    let fallback = common.fallback.clone();
+    book.target.context = common.context.clone().or(book.target.context).or(fallback.context);
+    book.target.namespace = common.namespace.clone().or(book.target.namespace).or(fallback.namespace);
     runbook::fill::header(&mut book, &params).map_err(|error| Fault::usage(format!("{}: {error}", path.display())))?;
     let target = TargetIdentity {
         context: book.target.context.clone().unwrap_or_default(),

@@ -5,43 +5,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::Deserialize;
-
-use super::Fault;
+use super::{
+    Fault,
+    config::{config, dirs},
+};
 use crate::cli::Common;
-
-/// `config.yaml` in the directory that `directories` names.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Config {
-    #[serde(default)]
-    pub operator: Option<String>,
-    #[serde(default)]
-    pub state_dir: Option<PathBuf>,
-    #[serde(default)]
-    pub runbooks: Vec<PathBuf>,
-}
 
 /// A value and where it came from.
 pub struct Sourced<T> {
     pub value: T,
     pub from: &'static str,
-}
-
-fn dirs() -> Option<directories::ProjectDirs> {
-    directories::ProjectDirs::from("", "", "ripcord")
-}
-
-pub fn config_path() -> Option<PathBuf> {
-    dirs().map(|dirs| dirs.config_dir().join("config.yaml"))
-}
-
-pub fn config() -> Result<Config, Fault> {
-    let Some(path) = config_path() else { return Ok(Config::default()) };
-    let Ok(text) = fs::read_to_string(&path) else { return Ok(Config::default()) };
-    crate::runbook::data::read(&text)
-        .and_then(|value| serde_json::from_value(value).map_err(|error| error.to_string()))
-        .map_err(|error| Fault::usage(format!("{}: {error}", path.display())))
 }
 
 /// Root of state: flag, environment, config, then the directory of the platform.

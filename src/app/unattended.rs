@@ -45,6 +45,9 @@ pub async fn drive(live: Live, policy: Policy, flags: &Headless, command: Option
     let (code, words) = (exit::code(run, this.left.as_ref()), exit::words(run, this.left.as_ref()));
     this.reporter.ended(&words);
     this.live.anchor()?;
+    if this.live.session.journal().has_gap() {
+        return Err(Fault::trail("what was done on the way back is not in the trail yet: it could not be written"));
+    }
     Ok(code)
 }
 
@@ -99,6 +102,8 @@ impl Loop {
         let now = clock::now();
         match self.live.session.handle(now, &input) {
             Ok(recorded) => {
+                // Neither the trail nor its reserve had room: these lines are the only copy there is.
+                self.live.session.journal().take_overflow().iter().for_each(|line| say(line));
                 if let Some(receipt) = &recorded.receipt {
                     self.print_outputs();
                     self.reporter.facts(now, receipt, &recorded.facts);

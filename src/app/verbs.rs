@@ -2,14 +2,14 @@
 
 #![expect(clippy::print_stdout, reason = "these verbs print; that is what they are for")]
 
-use std::{fs, io::Write as _, path::Path, time::Duration};
+use std::{fs, io::Write as _, path::Path};
 
 use clap::CommandFactory as _;
 
 use super::{Fault, say, state};
 use crate::{
-    audit::{self, report, runs, show, verify},
-    cli::{Check, Cli, Common, Format, Listing, New, ReportFormat},
+    audit::{runs, verify},
+    cli::{Check, Cli, Common, Format, Listing, New},
     runbook::{self, Problem, problem::Severity},
     visible,
 };
@@ -70,23 +70,6 @@ pub fn completions(shell: clap_complete::Shell) -> Result<u8, Fault> {
     Ok(0)
 }
 
-pub fn config(common: &Common) -> Result<u8, Fault> {
-    let dir = state::state_dir(common)?;
-    let operator = state::operator()?;
-    println!("{:<12} {:<40} {}", "operator", visible::line(&operator.value), operator.from);
-    println!("{:<12} {:<40} {}", "stateDir", dir.value.display(), dir.from);
-    let path: Vec<_> = state::search_path()?.iter().map(|dir| dir.display().to_string()).collect();
-    println!("{:<12} {:<40} RIPCORD_RUNBOOKS, config.yaml, ./runbooks", "runbooks", path.join(":"));
-    for (name, value) in [("context", &common.context), ("namespace", &common.namespace)] {
-        let (value, from) =
-            value.as_ref().map_or(("-", "the runbook, else the kubeconfig"), |value| (value.as_str(), "flag"));
-        println!("{name:<12} {value:<40} {from}");
-    }
-    let file = state::config_path().map_or_else(|| "-".into(), |path| path.display().to_string());
-    println!("{:<12} {file}", "config.yaml");
-    Ok(0)
-}
-
 pub fn runs(common: &Common, listing: &Listing) -> Result<u8, Fault> {
     let dir = state::state_dir(common)?.value;
     let runs = runs::list(&dir);
@@ -116,71 +99,6 @@ pub fn runs(common: &Common, listing: &Listing) -> Result<u8, Fault> {
     }
     for gone in verify::holes(&dir) {
         println!("{gone:<44} deleted: the ledger knows it, the disk does not");
-    }
-    Ok(0)
-}
-
-pub fn show(common: &Common, run: &str, follow: bool, output: Format) -> Result<u8, Fault> {
-    let state_dir = state::state_dir(common)?.value;
-    let run = state::find_run(&state_dir, run)?;
-    let dir = state_dir.join("runs").join(run);
-    let mut shown = 0;
-    loop {
-        let (records, broken) = audit::read_records(&dir).map_err(|error| Fault::trail(error.to_string()))?;
-        for (record, facts) in &records[shown.min(records.len())..] {
-            match output {
-                Format::Json => show::record_json(record, facts).iter().for_each(|fact| println!("{fact}")),
-                Format::Text => show::record_lines(record, facts).iter().for_each(|line| println!("{line}")),
-            }
-        }
-        shown = records.len();
-        if !follow {
-            return match broken {
-                Some(why) => Err(Fault::trail(format!("{why}; what stands before it is shown"))),
-                None => Ok(0),
-            };
-        }
-        let closed = records.last().is_some_and(|(_, facts)| facts.iter().any(|fact| fact["kind"] == "run.closed"));
-        if closed {
-            return Ok(0);
-        }
-        std::thread::sleep(Duration::from_millis(250));
-    }
-}
-
-pub fn verify(common: &Common, names: &[String], all: bool, output: Format) -> Result<u8, Fault> {
-    let state_dir = state::state_dir(common).map_err(|fault| Fault::trail(fault.message))?.value;
-    let mut runs: Vec<String> = Vec::new();
-    if all {
-        runs.extend(runs::list(&state_dir).into_iter().map(|run| run.run));
-        runs.extend(verify::holes(&state_dir));
-    }
-    for name in names {
-        runs.push(state::find_run(&state_dir, name).map_err(|fault| Fault::trail(fault.message))?);
-    }
-    if runs.is_empty() {
-        return Err(Fault::trail("which run? Name one, or --all"));
-    }
-    let verdicts: Vec<_> = runs.iter().map(|run| verify::verify(&state_dir, run)).collect();
-    match output {
-        Format::Json => println!("{}", serde_json::to_string_pretty(&verdicts).unwrap_or_default()),
-        Format::Text => verdicts.iter().for_each(|verdict| print!("{}", verdict.render())),
-    }
-    let worst = [1, 4, 2, 3].into_iter().find(|exit| verdicts.iter().any(|verdict| verdict.exit == *exit));
-    Ok(worst.unwrap_or(0))
-}
-
-pub fn report(common: &Common, run: &str, output: ReportFormat) -> Result<u8, Fault> {
-    let state_dir = state::state_dir(common)?.value;
-    let run = state::find_run(&state_dir, run)?;
-    let dir = state_dir.join("runs").join(&run);
-    let facts = audit::read_facts(&dir).map_err(|error| Fault::trail(error.to_string()))?;
-    let (records, _) = audit::read_records(&dir).map_err(|error| Fault::trail(error.to_string()))?;
-    let head = records.last().map_or("", |(record, _)| record.fingerprint.as_str());
-    let text = report::markdown(&facts, head).map_err(Fault::trail)?;
-    match output {
-        ReportFormat::Markdown => print!("{text}"),
-        ReportFormat::Html => print!("{}", report::html(&text, &run)),
     }
     Ok(0)
 }

@@ -2,6 +2,7 @@
 //! A deleted run leaves a hole in it; a run's `closed` line is a local anchor of its head.
 
 use std::{
+    collections::BTreeSet,
     fs::{File, OpenOptions},
     io::{self, Read as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
@@ -97,6 +98,13 @@ pub fn read(state_dir: &Path) -> Result<Vec<Entry>, Unread> {
         entries.push(entry);
     }
     Ok(entries)
+}
+
+/// Runs that were opened and whose end the ledger was not told.
+pub fn unclosed(entries: &[Entry]) -> Vec<String> {
+    let closed: BTreeSet<&str> =
+        entries.iter().filter(|entry| matches!(entry, Entry::Closed { .. })).map(Entry::run).collect();
+    entries.iter().map(Entry::run).filter(|run| !closed.contains(run)).map(str::to_owned).collect()
 }
 
 fn entry(line: &[u8], previous: &str) -> Result<Entry, &'static str> {

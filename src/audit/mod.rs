@@ -5,6 +5,7 @@
 //! <state>/ledger.jsonl
 //! ```
 
+pub mod approved;
 pub mod canonical;
 #[cfg(feature = "app")]
 pub mod export;

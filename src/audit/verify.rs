@@ -11,6 +11,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{
+    approved,
     canonical::hex,
     files::{open_plain, read_plain},
     ledger::{self, Entry, Unread},
@@ -32,6 +33,8 @@ pub struct Verdict {
     pub records: u64,
     /// Outputs and recordings held against their length and hash.
     pub files: u64,
+    /// Files of the approved runbook, held together against the hash the run was opened with.
+    pub runbook_files: u64,
     pub head: String,
     pub closed: bool,
     /// Where the head stands outside the trail.
@@ -73,6 +76,9 @@ impl Verdict {
         if self.files > 0 {
             out.push_str(&format!("  verified   {} output files, length and hash\n", self.files));
         }
+        if self.runbook_files > 0 {
+            out.push_str(&format!("  verified   {} files of the runbook, as they were approved\n", self.runbook_files));
+        }
         for anchor in &self.anchors {
             out.push_str(&format!("  anchored   {anchor}\n"));
         }
@@ -111,7 +117,7 @@ pub fn verify(state_dir: &Path, run: &str) -> Verdict {
     };
     let mut walk = Walk { dir: dir.clone(), verdict, before: None, run: None, story_lost: false };
     walk.lines(BufReader::with_capacity(1 << 20, file));
-    let Walk { mut verdict, before, .. } = walk;
+    let Walk { mut verdict, before, run: told, .. } = walk;
     let Some(last) = before else {
         if verdict.findings.is_empty() {
             verdict.find(1, "the trail is empty");
@@ -120,6 +126,9 @@ pub fn verify(state_dir: &Path, run: &str) -> Verdict {
     };
     verdict.records = last.head.sequence;
     verdict.head.clone_from(&last.head.fingerprint);
+    if let Some(told) = told {
+        against_approved(&dir, &told.opened().runbook_hash, &mut verdict);
+    }
     against_ledger(entries, run, &last, &mut verdict);
     if !verdict.closed {
         verdict.find(2, "the run is open: records after the last one, if any were cut off, cannot be missed");
@@ -355,6 +364,18 @@ fn hash_file(path: &Path) -> std::io::Result<(u64, String)> {
         }
         digest.update(&buffer[..read]);
         bytes += read as u64;
+    }
+}
+
+/// The runbook's bytes are those the run was opened with.
+fn against_approved(dir: &Path, hash: &str, verdict: &mut Verdict) {
+    match approved::read(dir) {
+        Ok(files) if files.is_empty() => verdict.find(4, "the approved runbook is not there"),
+        Ok(files) if approved::hash(files.iter().map(|(_, bytes)| bytes.as_slice())) == hash => {
+            verdict.runbook_files = files.len() as u64;
+        }
+        Ok(_) => verdict.find(1, "the runbook beside the trail is not the one that was approved"),
+        Err(error) => verdict.find(4, format!("the approved runbook cannot be read: {error}")),
     }
 }
 

@@ -1,57 +1,8 @@
 //! The binary as a person or a script uses it: exit codes, files, other terminals.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
-};
+use std::{fs, path::Path};
 
-struct Desk {
-    dir: tempfile::TempDir,
-}
-
-impl Desk {
-    fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap() }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) -> String {
-        fs::write(self.path(name), text).unwrap();
-        name.to_owned()
-    }
-
-    fn book(&self, steps: &str) -> String {
-        self.write("t.yaml", &format!("apiVersion: ripcord/v1\nkind: Runbook\nmetadata: {{name: t}}\n{steps}"))
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ripcord"));
-        command.args(args).current_dir(self.dir.path()).stdin(Stdio::null());
-        command
-            .env("RIPCORD_STATE_DIR", self.path("state"))
-            .env("HOME", self.dir.path())
-            .env_remove("RIPCORD_RUNBOOKS");
-        command
-    }
-
-    fn ripcord(&self, args: &[&str]) -> (i32, String) {
-        let Output { status, stdout, stderr } = self.command(args).output().unwrap();
-        (status.code().unwrap(), format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr)))
-    }
-
-    fn only_run(&self) -> String {
-        let mut runs: Vec<_> = fs::read_dir(self.path("state/runs"))
-            .unwrap()
-            .map(|run| run.unwrap().file_name().into_string().unwrap())
-            .collect();
-        assert_eq!(runs.len(), 1, "{runs:?}");
-        runs.remove(0)
-    }
-}
+use super::desk::Desk;
 
 fn tour() -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks/tour.yaml").display().to_string()

@@ -4,6 +4,7 @@
 
 mod books;
 mod cli;
+mod desk;
 #[cfg(feature = "app")]
 mod effects;
 #[cfg(feature = "app")]
@@ -14,4 +15,6 @@ mod kube;
 mod metrics;
 #[cfg(feature = "app")]
 mod runner;
+#[cfg(feature = "app")]
+mod surface;
 mod trail;

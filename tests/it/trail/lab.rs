@@ -8,7 +8,7 @@ use std::{
 use jiff::Timestamp;
 use ripcord::{
     audit::{
-        TrailFile,
+        TrailFile, approved,
         ledger::{self, Entry},
         verify::{Verdict, verify},
     },
@@ -25,6 +25,8 @@ use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 pub const BOOT: &str = "boot-1";
+/// What was approved: only its hash counts here.
+pub const BOOK: &str = "metadata: {name: demo}\n";
 pub const RUN: &str = "20261123T201455Z-demo-00aa";
 
 /// Second `n` of the story, on both clocks.
@@ -53,7 +55,7 @@ pub fn opened(run: &str) -> Opened {
         program: Default::default(),
         runbook: serde_json::from_value(json!({"metadata": {"name": "demo"}, "steps": steps, "rollback": back}))
             .unwrap(),
-        runbook_hash: "ab".repeat(32),
+        runbook_hash: approved::hash([BOOK.as_bytes()]),
         runbook_path: "demo.yaml".into(),
         params: Default::default(),
         target: TargetIdentity { context: "prod".into(), ..Default::default() },
@@ -118,6 +120,7 @@ impl Lab {
     pub fn open_with(&self, redactor: Redactor) -> TrailFile {
         let opened = opened(RUN);
         let mut trail = TrailFile::create(&self.dir(), &opened, BOOT, redactor).unwrap();
+        fs::write(self.dir().join("runbook/demo.yaml"), BOOK).unwrap();
         trail.append(at(0), &[Fact::RunOpened(Box::new(opened))]).unwrap();
         let entry = Entry::Opened { run: RUN.into(), chain: trail.chain_uid().into() };
         ledger::append(self.state(), 0, &entry).unwrap();

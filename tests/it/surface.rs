@@ -1,0 +1,5 @@
+//! The public surface, key by key, as its documents say it: the binary as a black box.
+
+mod alerts;
+mod config;
+mod evidence;
