@@ -1,1 +1,39 @@
-//! The embedded cluster and metrics behind `ripcord demo`.
+//! The embedded cluster and metrics behind `ripcord demo`: a small world in the process, asked over the very API
+//! that a real cluster has. Nothing listens, nothing is installed, nothing outside is touched.
+//!
+//! What is simulated and what is not: the objects, their controllers and kubelets, the requests, Prometheus' samples
+//! and a part of PromQL are; ripcord's own side (client, watches, acts, gates, trail) is the same code as ever.
+
+mod api;
+mod prometheus;
+mod scenario;
+mod world;
+
+use jiff::Timestamp;
+
+pub use scenario::Scenario;
+
+use self::{api::Embedded, world::World};
+use crate::effects::kube::connect::Cluster;
+
+/// The context's name, and with it the word to type.
+pub const CONTEXT: &str = "demo";
+/// In place of an API server's URL: there is none.
+pub const SERVER: &str = "embedded://demo";
+/// The runbook that is played.
+pub const BOOK: &str = include_str!("../../runbooks/demo.yaml");
+
+/// Starts a world that lives by this clock until the cluster and all that was made of it are dropped. Needs a runtime.
+pub fn cluster(scenario: Scenario, seed: u64, clock: fn() -> Timestamp) -> Cluster {
+    let embedded = Embedded::new(World::new(seed, clock(), scenario.outage()), clock);
+    embedded.live();
+    Cluster {
+        client: embedded.client(world::NAMESPACE),
+        context: CONTEXT.to_owned(),
+        namespace: world::NAMESPACE.to_owned(),
+        server: SERVER.to_owned(),
+        ca_hash: "embedded".to_owned(),
+        insecure: false,
+        kubeconfig: None,
+    }
+}

@@ -1,0 +1,108 @@
+//! What is there when the demo begins: a service with its history, the way a cluster looks on an ordinary day.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::{World, pods::NODES, store::Key};
+use crate::effects::kube::act::kinds::usual;
+
+pub const NAMESPACE: &str = "ml-system";
+
+/// What runs, and what ran before it.
+const IMAGES: [&str; 3] =
+    ["registry.local/ml-api:v1.3.9", "registry.local/ml-api:v1.4.0", "registry.local/ml-api:v1.4.1"];
+
+pub(super) fn people(world: &mut World, begun: Timestamp) {
+    let long_ago = begun - SignedDuration::from_hours(24 * 41);
+    for name in ["default", "kube-system", "monitoring", NAMESPACE] {
+        let labels = json!({"kubernetes.io/metadata.name": name});
+        make(
+            world,
+            "Namespace",
+            "",
+            json!({"metadata": {"name": name, "labels": labels}, "status": {"phase": "Active"}}),
+            long_ago,
+        );
+    }
+    NODES.iter().for_each(|name| make(world, "Node", "", node(name), long_ago));
+    for (kind, object) in furniture() {
+        make(world, kind, NAMESPACE, object, long_ago);
+    }
+    let prometheus = json!({"metadata": {"name": "prometheus"}, "spec": {"ports": [{"name": "http", "port": 9090}]}});
+    make(world, "Service", "monitoring", prometheus, long_ago);
+    make(world, "Deployment", NAMESPACE, deployment("ml-api", "stable", 4, IMAGES[0]), long_ago);
+    make(world, "Deployment", NAMESPACE, deployment("ml-api-canary", "canary", 0, IMAGES[2]), long_ago);
+    // Each release a good while after the one before; only the last half hour is lived through.
+    for (image, days) in IMAGES.iter().zip([41i64, 20, 6]) {
+        let at = begun - SignedDuration::from_hours(24 * days);
+        let key = Key::new("deployments", NAMESPACE, "ml-api");
+        let _ = world.store.update(&key, |one| {
+            one["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image);
+            one["metadata"]["annotations"]["kubernetes.io/change-cause"] = json!(format!("release {}", tag(image)));
+            Ok(())
+        });
+        for second in (0..120).step_by(1) {
+            world.now = at + SignedDuration::from_secs(second);
+            world.settle();
+        }
+    }
+    world.now = begun;
+}
+
+fn tag(image: &str) -> &str {
+    image.rsplit_once(':').map_or("", |(_, tag)| tag)
+}
+
+fn make(world: &mut World, kind: &str, namespace: &str, object: Value, at: Timestamp) {
+    let made = usual(kind).map(|kind| world.store.create(&kind, namespace, object, at));
+    debug_assert!(made.is_some_and(|made| made.is_ok()), "the seed names each object once");
+}
+
+fn furniture() -> Vec<(&'static str, Value)> {
+    let labels = json!({"app": "ml-api"});
+    let meta = |name: &str| json!({"name": name, "labels": labels});
+    vec![
+        ("ConfigMap", json!({"metadata": meta("ml-api"), "data": {"LOG_LEVEL": "info", "MODEL": "sentiment"}})),
+        (
+            "Service",
+            json!({"metadata": meta("ml-api"), "spec": {"type": "ClusterIP", "clusterIP": "10.96.14.7", "selector": labels,
+                "ports": [{"name": "http", "port": 80, "targetPort": 8000, "protocol": "TCP"}]}}),
+        ),
+        (
+            "PodDisruptionBudget",
+            json!({"metadata": meta("ml-api"), "spec": {"minAvailable": 3, "selector": {"matchLabels": labels}}}),
+        ),
+    ]
+}
+
+fn node(name: &str) -> Value {
+    let size = json!({"cpu": "8", "memory": "16Gi", "pods": "110"});
+    json!({
+        "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux"}},
+        "spec": {}, "status": {
+            "capacity": size, "allocatable": size,
+            "nodeInfo": {"kubeletVersion": "v1.33.0", "osImage": "embedded", "containerRuntimeVersion": "demo"},
+            "conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "kubelet is posting ready status"}],
+        },
+    })
+}
+
+fn deployment(name: &str, version: &str, replicas: u32, image: &str) -> Value {
+    let labels = json!({"app": "ml-api", "version": version});
+    let resources = json!({"requests": {"cpu": "500m", "memory": "512Mi"}, "limits": {"memory": "1Gi"}});
+    json!({
+        "metadata": {"name": name, "labels": labels, "annotations": {}},
+        "spec": {
+            "replicas": replicas, "revisionHistoryLimit": 10, "progressDeadlineSeconds": 60,
+            "selector": {"matchLabels": labels},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {"containers": [{
+                    "name": "api", "image": image, "ports": [{"containerPort": 8000, "name": "http"}], "resources": resources,
+                    "readinessProbe": {"httpGet": {"path": "/health", "port": 8000}, "periodSeconds": 5},
+                }]},
+            },
+        },
+    })
+}
