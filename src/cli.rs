@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::demo::Scenario;
+
 /// A runbook console for on-call engineers: steps, gates, one key back to safety, a trail that shows tampering.
 #[derive(Debug, Parser)]
 #[command(
@@ -62,6 +64,9 @@ pub enum Verb {
     /// Step through a runbook, in the console or headless
     #[command(after_help = "Example: ripcord run runbooks/tour.yaml -p name=world")]
     Run(Run),
+    /// Play a canary on an embedded cluster; nothing outside is touched
+    #[command(after_help = "Example: ripcord demo bad-image --headless --speed 20")]
+    Demo(Demo),
     /// Print every problem of runbooks at once
     #[command(after_help = "Example: ripcord check runbooks/*.yaml")]
     Check(Check),
@@ -162,6 +167,18 @@ pub struct Run {
     /// Print every step with its exact command; send nothing that writes
     #[arg(long)]
     pub dry_run: bool,
+    #[command(flatten)]
+    pub headless: Headless,
+}
+
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// What happens to the canary
+    #[arg(value_enum, default_value_t)]
+    pub scenario: Scenario,
+    /// How many times faster than life
+    #[arg(long, value_name = "N", default_value_t = 1.0)]
+    pub speed: f64,
     #[command(flatten)]
     pub headless: Headless,
 }

@@ -22,7 +22,7 @@ static PACE: OnceLock<Pace> = OnceLock::new();
 /// The fastest a demo may run.
 pub const FASTEST: f64 = 1000.0;
 
-/// Sets the pace of this process, once and before anything else; a second call changes nothing.
+/// Sets the pace of this process from now on; a second call changes nothing.
 pub fn set(speed: f64) {
     let speed = if speed.is_finite() { speed.clamp(1.0, FASTEST) } else { 1.0 };
     PACE.get_or_init(|| Pace { began: Instant::now(), wall: real_now(), speed });

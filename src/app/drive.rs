@@ -15,7 +15,7 @@ use crate::{
     tui::theme::Theme,
 };
 
-fn runtime() -> Result<tokio::runtime::Runtime, Fault> {
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Fault> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -91,7 +91,7 @@ pub fn wants_headless(flags: &cli::Headless) -> Result<bool, Fault> {
 }
 
 /// Drives a live run with the frontend that the flags ask for.
-async fn front(
+pub(super) async fn front(
     live: Live,
     common: &Common,
     flags: &cli::Headless,

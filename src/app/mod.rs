@@ -5,6 +5,7 @@ mod anchor;
 mod clock;
 mod config;
 mod console;
+mod demo;
 mod drive;
 mod exit;
 mod log;
@@ -100,6 +101,7 @@ fn run_job(common: &Common, verb: Verb) -> Result<u8, Fault> {
     let _flushes = log::start(common)?;
     match verb {
         Verb::Run(run) => drive::run(common, &run),
+        Verb::Demo(args) => demo::play(common, &args),
         Verb::Resume(resume) => drive::resume(common, &resume),
         Verb::Rollback(rollback) => drive::rollback(common, &rollback),
         Verb::Approve(approve) => drive::approve(common, &approve),

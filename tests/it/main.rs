@@ -4,6 +4,8 @@
 
 mod books;
 mod cli;
+#[cfg(feature = "app")]
+mod demo;
 mod desk;
 #[cfg(feature = "app")]
 mod effects;

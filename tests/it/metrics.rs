@@ -144,6 +144,18 @@ async fn one_fresh_number_is_a_value() {
 }
 
 #[tokio::test]
+async fn a_query_that_says_what_nothing_means_is_believed_while_something_is_recorded() {
+    let query = "count(ALERTS{alertstate=\"firing\"}) or vector(0)";
+    let read = async |says: Says| {
+        let server = server(says).await;
+        connect(&spec(&server)).await.measure(&queries(query), now()).await
+    };
+    let quiet = read(Says { age: None, ..number("0") }).await;
+    assert!(is_value(&quiet, 0.0), "{quiet:?}");
+    says(&read(Says { age: None, up_age: None, ..number("0") }).await, "no data", "nothing else was recorded");
+}
+
+#[tokio::test]
 async fn whatever_is_no_fresh_number_is_never_a_value_and_says_why() {
     says(&read(result(json!([]))).await, "no data", "no series");
     says(&read(number("NaN")).await, "no data", "NaN");

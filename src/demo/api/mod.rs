@@ -64,7 +64,7 @@ impl Embedded {
         let (world, changed, clock) = (Arc::downgrade(&self.world), Arc::downgrade(&self.changed), self.clock);
         tokio::spawn(async move {
             let mut beats = tokio::time::interval(BEAT);
-            while let Some((world, changed)) = both(&world, &changed) {
+            while let Some((world, changed)) = Weak::upgrade(&world).zip(Weak::upgrade(&changed)) {
                 let this = Self { world, clock, changed };
                 drop(this.now());
                 drop(this);
@@ -135,13 +135,6 @@ impl Embedded {
             Place::Nowhere => Err(Refused::new(404, "NotFound", "the embedded cluster has no such resource")),
         }
     }
-}
-
-fn both(
-    world: &Weak<Mutex<World>>,
-    changed: &Weak<signal::Sender<u64>>,
-) -> Option<(Arc<Mutex<World>>, Arc<signal::Sender<u64>>)> {
-    world.upgrade().zip(changed.upgrade())
 }
 
 /// What a client meets when nobody listens.

@@ -75,10 +75,9 @@ fn current(store: &mut Store, deployment: &Value, now: Timestamp) -> Option<Key>
         Some((key, set)) => {
             let (old, earlier) = (revision(set), text(set, &annotation(HISTORY)).to_owned());
             let history = if earlier.is_empty() { old.to_string() } else { format!("{earlier},{old}") };
-            let _ = store.update(key, |set| {
+            store.change(key, |set| {
                 set["metadata"]["annotations"][REVISION] = json!((newest + 1).to_string());
                 set["metadata"]["annotations"][HISTORY] = json!(history);
-                Ok(())
             });
             (key.clone(), newest + 1)
         }
@@ -86,11 +85,11 @@ fn current(store: &mut Store, deployment: &Value, now: Timestamp) -> Option<Key>
     };
     if revision(deployment) != number {
         let of = Key::new("deployments", text(deployment, "/metadata/namespace"), text(deployment, "/metadata/name"));
-        let _ = store.update(&of, |one| Ok(one["metadata"]["annotations"][REVISION] = json!(number.to_string())));
+        store.change(&of, |one| one["metadata"]["annotations"][REVISION] = json!(number.to_string()));
     }
     // The reason of a change stands on its ReplicaSet too.
     if let Some(cause) = deployment.pointer(&annotation(CAUSE)).cloned() {
-        let _ = store.update(&key, |set| Ok(set["metadata"]["annotations"][CAUSE] = cause));
+        store.change(&key, |set| set["metadata"]["annotations"][CAUSE] = cause);
     }
     Some(key)
 }
@@ -151,7 +150,7 @@ fn roll(store: &mut Store, deployment: &Value, current: &Key, now: Timestamp) {
 
 fn scale(store: &mut Store, deployment: &Value, set: &Key, to: i64, now: Timestamp) {
     let Some(from) = store.get(set).map(|set| number(set, "/spec/replicas")) else { return };
-    let _ = store.update(set, |set| Ok(set["spec"]["replicas"] = json!(to)));
+    store.change(set, |set| set["spec"]["replicas"] = json!(to));
     let way = if to > from { "up" } else { "down" };
     let message = format!("Scaled {way} replica set {} from {from} to {to}", set.name);
     record(store, deployment, &Said::normal(BY, "ScalingReplicaSet", message), now);
@@ -179,10 +178,9 @@ fn status(store: &mut Store, key: &Key, now: Timestamp) {
         up(&deployment, available >= wanted - leeway(wanted).1, now),
         progressing(&deployment, done, moved, set, now),
     ]);
-    let _ = store.update(key, |one| {
+    store.change(key, |one| {
         merge_status(one, &counts);
         one["status"]["conditions"] = conditions;
-        Ok(())
     });
 }
 

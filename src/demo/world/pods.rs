@@ -140,10 +140,9 @@ impl Kubelets {
 
 /// Puts what the kubelet knows on the pod.
 fn write(store: &mut Store, key: &Key, life: &Life, now: Timestamp) {
-    let _ = store.update(key, |pod| {
+    store.change(key, |pod| {
         pod["spec"]["nodeName"] = json!(life.node);
         pod["status"] = status::of(pod, life, now);
-        Ok(())
     });
 }
 

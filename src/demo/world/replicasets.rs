@@ -50,7 +50,7 @@ fn one(store: &mut Store, key: &Key, now: Timestamp) {
         "replicas": there.len(), "fullyLabeledReplicas": there.len(), "readyReplicas": ready, "availableReplicas": ready,
         "observedGeneration": set["metadata"]["generation"],
     });
-    let _ = store.update(key, |set| Ok(merge_status(set, &counts)));
+    store.change(key, |set| merge_status(set, &counts));
 }
 
 fn create(store: &mut Store, set: &Value, now: Timestamp) {
@@ -69,11 +69,10 @@ fn create(store: &mut Store, set: &Value, now: Timestamp) {
 
 /// Asks a pod to end; it is gone when its kubelet says so.
 pub fn going(store: &mut Store, pod: &Key, now: Timestamp) {
-    let _ = store.update(pod, |pod| {
+    store.change(pod, |pod| {
         if !is_going(pod) {
             pod["metadata"]["deletionTimestamp"] = json!(stamp(now));
             pod["metadata"]["deletionGracePeriodSeconds"] = json!(30);
         }
-        Ok(())
     });
 }

@@ -36,10 +36,9 @@ pub(super) fn people(world: &mut World, begun: Timestamp) {
     for (image, days) in IMAGES.iter().zip([41i64, 20, 6]) {
         let at = begun - SignedDuration::from_hours(24 * days);
         let key = Key::new("deployments", NAMESPACE, "ml-api");
-        let _ = world.store.update(&key, |one| {
+        world.store.change(&key, |one| {
             one["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image);
             one["metadata"]["annotations"]["kubernetes.io/change-cause"] = json!(format!("release {}", tag(image)));
-            Ok(())
         });
         for second in (0..120).step_by(1) {
             world.now = at + SignedDuration::from_secs(second);

@@ -161,6 +161,15 @@ impl Store {
         Ok(self.put(key.clone(), after, Happened::Modified))
     }
 
+    /// The same where nothing is in the way; the object as it is then, if it is there.
+    pub fn change(&mut self, key: &Key, change: impl FnOnce(&mut Value)) -> Option<Value> {
+        let changed = self.update(key, |object| {
+            change(object);
+            Ok(())
+        });
+        changed.ok()
+    }
+
     pub fn delete(&mut self, key: &Key) -> Result<Value, No> {
         let object = self.objects.remove(key).ok_or(No::NotFound)?;
         Ok(self.tell(key.clone(), object, Happened::Deleted))
@@ -218,11 +227,11 @@ mod tests {
         assert_eq!(made["metadata"]["generation"], 1);
         let key = Key::new("deployments", "ml", "a");
         let version = store.version();
-        store.update(&key, |_| Ok(())).unwrap();
+        store.change(&key, |_| ());
         assert_eq!(store.version(), version);
-        let status = store.update(&key, |one| Ok(one["status"] = json!({"replicas": 1}))).unwrap();
+        let status = store.change(&key, |one| one["status"] = json!({"replicas": 1})).unwrap();
         assert_eq!(status["metadata"]["generation"], 1);
-        let spec = store.update(&key, |one| Ok(one["spec"]["replicas"] = json!(2))).unwrap();
+        let spec = store.change(&key, |one| one["spec"]["replicas"] = json!(2)).unwrap();
         assert_eq!(spec["metadata"]["generation"], 2);
         assert_eq!(spec["metadata"]["uid"], made["metadata"]["uid"]);
         let told: Vec<_> = store.since(version).unwrap().map(|change| change.happened).collect();
@@ -237,7 +246,7 @@ mod tests {
         assert_eq!(store.since(first).unwrap().count(), 1);
         let key = Key::new("deployments", "ml", "a");
         for n in 0..REMEMBERED {
-            store.update(&key, |one| Ok(one["spec"]["n"] = json!(n))).unwrap();
+            store.change(&key, |one| one["spec"]["n"] = json!(n));
         }
         assert!(store.since(first).is_none());
         assert_eq!(store.since(store.version() - 3).unwrap().count(), 3);

@@ -21,12 +21,12 @@ fn deployment(world: &World, name: &str) -> Value {
 fn set_image(world: &mut World, name: &str, tag: &str) {
     let key = Key::new("deployments", NAMESPACE, name);
     let image = json!(format!("registry.local/ml-api:{tag}"));
-    world.store.update(&key, |one| Ok(one["spec"]["template"]["spec"]["containers"][0]["image"] = image)).unwrap();
+    world.store.change(&key, |one| one["spec"]["template"]["spec"]["containers"][0]["image"] = image);
 }
 
 fn scale(world: &mut World, name: &str, replicas: i64) {
     let key = Key::new("deployments", NAMESPACE, name);
-    world.store.update(&key, |one| Ok(one["spec"]["replicas"] = json!(replicas))).unwrap();
+    world.store.change(&key, |one| one["spec"]["replicas"] = json!(replicas));
 }
 
 #[test]

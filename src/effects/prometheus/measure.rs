@@ -131,10 +131,17 @@ impl Prometheus {
                 None => return Err(No::Data(format!("no series for {}", selector.text))),
             }
         }
-        match fresh {
+        // `count(ALERTS) or vector(0)`: the query says itself what nothing means, as long as something is recorded.
+        match fresh || self.records(at, stale_after).await? {
             true => Ok(number.value),
-            false => Err(No::Data("none of its selectors has a fresh sample".into())),
+            false => Err(No::Data("none of its selectors has a fresh sample, and nothing else was recorded".into())),
         }
+    }
+
+    /// Was anything scraped lately?
+    async fn records(&self, at: Timestamp, stale_after: Duration) -> Result<bool, Bad> {
+        let up = Selector { text: "up".into(), optional: false };
+        Ok(self.age(&up, at).await?.is_some_and(|age| age <= stale_after.as_secs_f64()))
     }
 
     /// Seconds since the newest sample of a selector.

@@ -1,0 +1,125 @@
+//! `ripcord demo` through the binary: every scenario to its end, with its exit code, its last line and a whole trail.
+
+use std::process::{Command, Output};
+
+/// Fast enough for a test, slow enough that a busy machine keeps up; what is late is read from history all the same.
+const SPEED: &str = "60";
+
+struct Played {
+    code: i32,
+    said: String,
+    state: tempfile::TempDir,
+}
+
+fn ripcord(state: &std::path::Path, words: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ripcord"));
+    command.args(words).env("RIPCORD_STATE_DIR", state).env("HOME", state);
+    // No kubeconfig, no proxy, no server: there is nothing here that a demo could reach.
+    command.env("KUBECONFIG", "/nowhere").env("HTTPS_PROXY", "http://127.0.0.1:1");
+    command.output().unwrap()
+}
+
+fn play(scenario: &str) -> Played {
+    let state = tempfile::tempdir().unwrap();
+    let output = ripcord(state.path(), &["demo", scenario, "--headless", "--speed", SPEED]);
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    Played { code: output.status.code().unwrap(), said, state }
+}
+
+impl Played {
+    /// How it ended, and a trail that is whole, closed and anchored.
+    fn ended(&self, code: i32, words: &str) -> &Self {
+        let last = self.said.lines().last().unwrap_or_default();
+        assert!(self.code == code && last.starts_with(words), "exit {}: {}", self.code, self.said);
+        let verified = ripcord(self.state.path(), &["trail", "verify", "--all"]);
+        assert_eq!(verified.status.code(), Some(0), "{}", String::from_utf8_lossy(&verified.stdout));
+        self
+    }
+
+    fn tells(&self, parts: &[&str]) -> &Self {
+        let mut rest = self.said.as_str();
+        for part in parts {
+            let at = rest.find(part).unwrap_or_else(|| panic!("«{part}» does not come (in this order): {}", self.said));
+            rest = &rest[at + part.len()..];
+        }
+        self
+    }
+}
+
+#[test]
+fn healthy_goes_to_everybody() {
+    play("healthy").ended(0, "succeeded resolved/promoted").tells(&[
+        "baseline.captured",
+        "soak: succeeded",
+        "approval.given",
+        "promote: succeeded",
+        "deployment \"ml-api\" successfully rolled out",
+        "canary-away: succeeded",
+    ]);
+}
+
+#[test]
+fn bad_image_is_seen_by_the_guard_and_rolled_back() {
+    let played = play("bad-image");
+    played.ended(1, "rolled back").tells(&[
+        "canary-up: succeeded",
+        "guard.tripped",
+        "rollback.began",
+        "canary-off: succeeded",
+        "stable-back: succeeded",
+        "canary-gone: succeeded",
+        "well-again: succeeded",
+    ]);
+    // It says what it was, and nobody takes it up on another cluster.
+    let run = std::fs::read_dir(played.state.path().join("runs")).unwrap().next().unwrap().unwrap().file_name();
+    let run = run.to_str().unwrap();
+    let trail = std::fs::read_to_string(played.state.path().join("runs").join(run).join("trail.jsonl")).unwrap();
+    assert!(trail.contains("embedded://demo"), "{trail}");
+    let again = ripcord(played.state.path(), &["rollback", run, "--headless"]);
+    let said = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert!(again.status.code() == Some(2) && said.contains("was a demo"), "{said}");
+}
+
+#[test]
+fn slow_fails_its_gate() {
+    play("slow").ended(1, "rolled back").tells(&["soak: failed", "p95 latency", "rollback.began"]);
+}
+
+#[test]
+fn grey_zone_is_decided_by_a_person() {
+    play("grey-zone").ended(1, "rolled back").tells(&[
+        "soak: inconclusive",
+        "decision.made      grey: hold",
+        "decision.made      grey: back",
+    ]);
+}
+
+#[test]
+fn crash_loop_opens_the_troubleshooting() {
+    play("crash-loop").ended(1, "rolled back").tells(&[
+        "CrashLoopBackOff",
+        "panic: cannot serve without a model",
+        "Back-off restarting failed container",
+        "decision.made      sick: back",
+    ]);
+}
+
+#[test]
+fn no_data_never_passes() {
+    play("no-data").ended(1, "rolled back").tells(&["soak: inconclusive", "no data", "decision.made      grey: back"]);
+}
+
+#[test]
+fn api_down_is_lived_through() {
+    play("api-down")
+        .ended(0, "succeeded resolved/promoted")
+        .tells(&["the demo's API server is away", "soak: succeeded"]);
+}
+
+#[test]
+fn a_demo_wants_a_terminal_or_headless_and_a_speed_that_is_one() {
+    let state = tempfile::tempdir().unwrap();
+    for words in [&["demo"][..], &["demo", "--headless", "--speed", "0"], &["demo", "nonsense", "--headless"]] {
+        assert_eq!(ripcord(state.path(), words).status.code(), Some(2), "{words:?}");
+    }
+}
