@@ -1,7 +1,5 @@
 //! `ripcord for ALERT`: the runbooks of the library that answer an alert; opened where there is just one.
 
-#![expect(clippy::print_stdout, reason = "the list is what was asked for")]
-
 use std::{
     collections::BTreeMap,
     io::{self, Read as _},
@@ -65,7 +63,7 @@ pub fn open(common: &Common, args: &For) -> Result<u8, Fault> {
 fn print(answer: &Answer) {
     let params: String = answer.params.iter().map(|(name, value)| format!(" -p {name}={value}")).collect();
     let line = format!("{:<24} {:<28} {} {params}", answer.alert, answer.name, answer.title);
-    println!("{}", visible::line(line.trim_end()));
+    outln!("{}", visible::line(line.trim_end()));
 }
 
 fn labels_of(given: &[String]) -> Result<Labels, Fault> {

@@ -1,7 +1,5 @@
 //! What is in force: a flag wins over the environment, that over `config.yaml`; and where each value came from.
 
-#![expect(clippy::print_stdout, reason = "`ripcord config` prints")]
-
 use std::{
     env, fs,
     io::ErrorKind,
@@ -81,7 +79,7 @@ pub fn in_force(mut common: Common) -> Result<Common, Fault> {
 /// `given` is what was typed, before [`in_force`].
 pub fn print(given: &Common) -> Result<u8, Fault> {
     let (config, file) = (config()?, "config.yaml");
-    let row = |name: &str, value: &str, from: &str| println!("{name:<12} {:<40} {from}", visible::line(value));
+    let row = |name: &str, value: &str, from: &str| outln!("{name:<12} {:<40} {from}", visible::line(value));
     let shown = |path: &Path| path.display().to_string();
     let operator = state::operator()?;
     row("operator", &operator.value, operator.from);

@@ -10,7 +10,11 @@ use super::{Fault, anchor, open, open::Live, prepare, say, state, unattended};
 use crate::{
     audit::{self, requests, requests::Request, runs},
     cli::{self, Common},
-    engine::{Actor, Command, fact::RunStatus, message::Via},
+    engine::{
+        Actor, Command, Run,
+        fact::{Opened, RunStatus},
+        message::Via,
+    },
     headless::{Policy, answers::Answers},
     tui::theme::Theme,
 };
@@ -41,11 +45,12 @@ pub fn run(common: &Common, args: &cli::Run) -> Result<u8, Fault> {
         return super::verbs::dry_run(prepared.opened);
     }
     let headless = wants_headless(&args.headless)?;
+    let policy = policy(&prepared.opened, &args.headless, answers)?;
     anchor::what_was_left(&prepared.state_dir);
     runtime()?.block_on(async {
         prepare::preflight(&mut prepared.opened, common.kubeconfig.clone(), None).await?;
         let live = open::fresh(prepared, &doors(common, headless))?;
-        front(live, common, &args.headless, answers, None).await
+        front(live, common, &args.headless, policy, None).await
     })
 }
 
@@ -58,9 +63,10 @@ pub fn resume(common: &Common, args: &cli::Resume) -> Result<u8, Fault> {
         None => only_unfinished(&state_dir)?,
     };
     let headless = wants_headless(&args.headless)?;
+    let policy = policy(&opened(&state_dir, &run)?, &args.headless, answers.clone())?;
     runtime()?.block_on(async {
         let live = open::resume(&state_dir, &run, &answers, &doors(common, headless))?;
-        front(live, common, &args.headless, answers, None).await
+        front(live, common, &args.headless, policy, None).await
     })
 }
 
@@ -95,22 +101,33 @@ pub(super) async fn front(
     live: Live,
     common: &Common,
     flags: &cli::Headless,
-    answers: Answers,
+    policy: Policy,
     command: Option<Command>,
 ) -> Result<u8, Fault> {
     let theme = Theme::new(common.no_color, common.ascii);
     if !flags.headless {
         return super::console::drive(live, theme, command).await;
     }
-    let problems = answers.problems(live.session.run());
+    unattended::drive(live, policy, flags, command).await
+}
+
+fn opened(state_dir: &Path, run: &str) -> Result<Opened, Fault> {
+    runs::opened(state_dir, run)
+        .ok_or_else(|| Fault::trail(format!("{run} cannot be read; `ripcord trail verify {run}` says why")))
+}
+
+/// What flags and answers will say. Every answer that fits nothing is told before anything is made.
+fn policy(opened: &Opened, flags: &cli::Headless, answers: Answers) -> Result<Policy, Fault> {
+    let run = Run::open(opened.started_at, opened.clone());
+    let mut problems = answers.problems(&run);
+    let known = |id: &&String| run.rows().iter().all(|row| row.id.as_str() != **id);
+    problems.extend(flags.approve.iter().filter(known).map(|id| format!("--approve {id}: there is no such step")));
     if !problems.is_empty() {
         return Err(Fault::usage(problems.join("\n         ")));
     }
-    let workdir = live.session.run().opened().workdir.clone();
     let hash = crate::effects::evidence::hash_file;
-    let policy = Policy::new(&live.operator, &flags.yes_to, &flags.approve, answers, workdir.into(), hash)
-        .map_err(Fault::usage)?;
-    unattended::drive(live, policy, flags, command).await
+    let workdir = opened.workdir.clone().into();
+    Policy::new(&state::operator()?.value, &flags.yes_to, &flags.approve, answers, workdir, hash).map_err(Fault::usage)
 }
 
 /// Pulls the ripcord of a run: through the console that holds it, or by itself.
@@ -121,6 +138,10 @@ pub fn rollback(common: &Common, args: &cli::Rollback) -> Result<u8, Fault> {
     let mut flags = args.headless.clone();
     flags.headless |= !(std::io::stdout().is_terminal() && std::io::stdin().is_terminal());
     let answers = prepare::read_answers(flags.answers.as_deref())?;
+    if common.read_only {
+        return Err(Fault::usage("the way back writes; give it without --read-only"));
+    }
+    let policy = policy(&opened(&state_dir, &run)?, &flags, answers.clone())?;
     if audit::is_held(&dir) {
         let request = Request { by: me()?, command: Command::Rollback { why: args.why.clone() } };
         let file = requests::leave(&dir, &request)
@@ -146,10 +167,10 @@ pub fn rollback(common: &Common, args: &cli::Rollback) -> Result<u8, Fault> {
     runtime()?.block_on(async {
         if status == RunStatus::Open {
             let live = open::resume(&state_dir, &run, &answers, &doors(common, flags.headless))?;
-            front(live, common, &flags, answers, Some(Command::Rollback { why: args.why.clone() })).await
+            front(live, common, &flags, policy, Some(Command::Rollback { why: args.why.clone() })).await
         } else {
             let live = open::way_back(&state_dir, &run, &answers, &doors(common, flags.headless))?;
-            front(live, common, &flags, answers, Some(Command::Start)).await
+            front(live, common, &flags, policy, Some(Command::Start)).await
         }
     })
 }
@@ -196,15 +217,14 @@ fn end_holder(dir: &Path) -> Result<(), Fault> {
 }
 
 /// Prints another console's run until it is closed.
-#[expect(clippy::print_stdout, reason = "a verb that prints")]
 fn follow(state_dir: &Path, run: &str) -> Result<u8, Fault> {
     let dir = state_dir.join("runs").join(run);
     let mut shown = audit::read_records(&dir).map_or(0, |(records, _)| records.len().saturating_sub(1));
-    println!("the console that holds {run} has taken it");
+    outln!("the console that holds {run} has taken it");
     loop {
         let (records, _) = audit::read_records(&dir).map_err(|error| Fault::trail(error.to_string()))?;
         for (record, facts) in records.get(shown..).unwrap_or_default() {
-            audit::show::record_lines(record, facts).iter().for_each(|line| println!("{line}"));
+            audit::show::record_lines(record, facts).iter().for_each(|line| outln!("{line}"));
         }
         shown = records.len();
         let summary = runs::summary(state_dir, run);

@@ -1,5 +1,21 @@
 //! The only place that names every concrete part and joins them.
 
+/// To standard output; a reader that went away (`| head`) is no fault of ours.
+macro_rules! out {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = write!(std::io::stdout().lock(), $($text)*);
+    }};
+}
+
+/// The same with the end of the line.
+macro_rules! outln {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout().lock(), $($text)*);
+    }};
+}
+
 mod alerts;
 mod anchor;
 mod clock;

@@ -86,7 +86,8 @@ pub fn read_answers(path: Option<&Path>) -> Result<Answers, Fault> {
     let Some(path) = path else { return Ok(Answers::default()) };
     let text = fs::read_to_string(path).map_err(|error| Fault::usage(format!("{}: {error}", path.display())))?;
     let value = runbook::data::read(&text).map_err(|error| Fault::usage(format!("{}: {error}", path.display())))?;
-    answers::parse(value).map_err(|error| Fault::usage(format!("{}: {error}", path.display())))
+    answers::parse(value)
+        .map_err(|problems| Fault::usage(format!("{}\n         {}", path.display(), problems.join("\n         "))))
 }
 
 /// A new run of a runbook.
@@ -111,7 +112,7 @@ pub fn prepare_loaded(
         std::env::current_dir().map_err(|error| Fault::usage(format!("the working directory is gone: {error}")))?;
     let secrets = secrets_of(&loaded.book, answers, &workdir)?;
     let redactor = redactor_of(&secrets)?;
-    calendar_at_start(&loaded.book, answers)?;
+    calendar_at_start(&loaded.book)?;
     let state_dir = state::state_dir(common)?.value;
     let opened = opened(common, path, &loaded, values, &workdir)?;
     Ok(Prepared { opened, loaded, secrets, redactor, state_dir })
@@ -230,10 +231,10 @@ pub fn redactor_of(secrets: &SecretStore) -> Result<Redactor, Fault> {
 }
 
 /// A calendar that refuses does so before anything is made.
-fn calendar_at_start(book: &Runbook, answers: &Answers) -> Result<(), Fault> {
+fn calendar_at_start(book: &Runbook) -> Result<(), Fault> {
     let Some(calendar) = &book.calendar else { return Ok(()) };
     match runbook::calendar::closed(calendar, clock::now().wall) {
-        Some(reason) if calendar.on_closed == OnClosed::Refuse && answers.calendar.is_none() => {
+        Some(reason) if calendar.on_closed == OnClosed::Refuse => {
             Err(Fault::failed(format!("the change calendar is closed: {reason}")))
         }
         _ => Ok(()),

@@ -1,7 +1,5 @@
 //! `ripcord trail` and `attach`: what was recorded, for people, machines and archives. Writes nothing into a run.
 
-#![expect(clippy::print_stdout, reason = "these verbs print; that is what they are for")]
-
 use std::{
     fs::{self, OpenOptions},
     io::{self, Write},
@@ -31,7 +29,7 @@ pub fn show(common: &Common, run: &str, follow: bool, output: Format) -> Result<
         return follow_to_the_end(&dir, output == Format::Json, || true).map(|_| 0);
     }
     let (records, broken) = audit::read_records(&dir).map_err(unreadable)?;
-    print(&records, output == Format::Json)?;
+    print(&records, output == Format::Json);
     match broken {
         Some(why) => Err(Fault::trail(format!("{why}; what stands before it is shown"))),
         None => Ok(0),
@@ -42,8 +40,8 @@ fn unreadable(error: io::Error) -> Fault {
     Fault::trail(format!("the trail cannot be read: {error}"))
 }
 
-/// Prints records; a reader that went away ends the program quietly.
-fn print(records: &[(Record, Vec<Value>)], json: bool) -> Result<(), Fault> {
+/// Prints records; false once nobody reads on.
+fn print(records: &[(Record, Vec<Value>)], json: bool) -> bool {
     let mut out = io::stdout().lock();
     let mut write = || {
         for (record, facts) in records {
@@ -55,7 +53,7 @@ fn print(records: &[(Record, Vec<Value>)], json: bool) -> Result<(), Fault> {
         }
         out.flush()
     };
-    write().map_err(|error| Fault { exit: 1, message: format!("nobody reads on: {error}") })
+    write().is_ok()
 }
 
 /// Prints what comes until the run is closed, or nobody is there any more to close it.
@@ -65,7 +63,9 @@ fn follow_to_the_end(dir: &Path, json: bool, go_on: impl Fn() -> bool) -> Result
         // Asked first: what was written before the writer went is still read.
         let live = go_on();
         let records = follow.more().map_err(unreadable)?;
-        print(&records, json)?;
+        if !print(&records, json) {
+            return Ok(false);
+        }
         if let Some(why) = &follow.stopped {
             return Err(Fault::trail(format!("{why}; what stands before it is shown")));
         }
@@ -126,8 +126,8 @@ pub fn verify(common: &Common, names: &[String], all: bool, output: Format) -> R
         )));
     }
     match output {
-        Format::Json => println!("{}", serde_json::to_string_pretty(&verdicts).unwrap_or_default()),
-        Format::Text => verdicts.iter().for_each(|verdict| print!("{}", verdict.render())),
+        Format::Json => outln!("{}", serde_json::to_string_pretty(&verdicts).unwrap_or_default()),
+        Format::Text => verdicts.iter().for_each(|verdict| out!("{}", verdict.render())),
     }
     Ok(verify::worst(&verdicts))
 }
@@ -156,8 +156,8 @@ pub fn report(common: &Common, run: &str, output: ReportFormat) -> Result<u8, Fa
     let head = records.last().map_or("", |(record, _)| record.fingerprint.as_str());
     let text = report::markdown(&facts, head).map_err(Fault::trail)?;
     match output {
-        ReportFormat::Markdown => print!("{text}"),
-        ReportFormat::Html => print!("{}", report::html(&text, &run)),
+        ReportFormat::Markdown => out!("{text}"),
+        ReportFormat::Html => out!("{}", report::html(&text, &run)),
     }
     Ok(0)
 }

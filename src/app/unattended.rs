@@ -28,12 +28,14 @@ struct Loop {
     reporter: Reporter<Stdout>,
     on_prompt: OnPrompt,
     left: Option<Left>,
+    /// Why the last command changed nothing.
+    refused: Option<String>,
 }
 
 /// Drives a run by policy; the exit code says how it ended.
 pub async fn drive(live: Live, policy: Policy, flags: &Headless, command: Option<Command>) -> Result<u8, Fault> {
     let reporter = Reporter::new(std::io::stdout(), flags.output == Output::Json, live.redactor.clone());
-    let mut this = Loop { live, policy, reporter, on_prompt: flags.on_prompt, left: None };
+    let mut this = Loop { live, policy, reporter, on_prompt: flags.on_prompt, left: None, refused: None };
     for (receipt, facts) in std::mem::take(&mut this.live.first) {
         this.reporter.facts(clock::now(), &receipt, &facts);
     }
@@ -112,6 +114,7 @@ impl Loop {
             }
             Err(SessionError::Refused(refusal)) => {
                 say(&refusal.to_string());
+                self.refused = Some(refusal.to_string());
                 Ok(())
             }
             Err(error) => Err(Fault::trail(error.to_string())),
@@ -130,6 +133,9 @@ impl Loop {
         if self.live.session.run().is_closed() || self.left.is_some() {
             return Ok(false);
         }
+        if let Some((by, command)) = self.policy.volunteer(self.live.session.run()) {
+            self.handle(Input::Command { by, command })?;
+        }
         let asks = self.live.session.run().asks(None);
         for ask in asks {
             match self.policy.answer(self.live.session.run(), &ask) {
@@ -138,7 +144,8 @@ impl Loop {
                     let before = self.live.session.last().sequence;
                     self.handle(Input::Command { by, command })?;
                     if self.live.session.last().sequence == before {
-                        return self.unanswered("the answer given was refused").map(|()| false);
+                        let why = self.refused.take().unwrap_or_else(|| "it changed nothing".into());
+                        return self.unanswered(&format!("the answer given was refused: {why}")).map(|()| false);
                     }
                     return Ok(true);
                 }

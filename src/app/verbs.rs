@@ -1,7 +1,5 @@
 //! The verbs that only read, print or write a file.
 
-#![expect(clippy::print_stdout, reason = "these verbs print; that is what they are for")]
-
 use std::{fs, io::Write as _, path::Path};
 
 use clap::CommandFactory as _;
@@ -28,7 +26,7 @@ pub fn check(check: &Check) -> Result<u8, Fault> {
     }
     let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
     match check.output {
-        Format::Json => println!("{}", serde_json::to_string_pretty(&problems).unwrap_or_default()),
+        Format::Json => outln!("{}", serde_json::to_string_pretty(&problems).unwrap_or_default()),
         Format::Text => {
             let mut out = std::io::stderr().lock();
             for problem in &problems {
@@ -37,8 +35,8 @@ pub fn check(check: &Check) -> Result<u8, Fault> {
             let warnings = problems.len() - errors;
             let files = check.runbooks.len();
             match errors {
-                0 => println!("ok: {files} checked, {warnings} warnings"),
-                _ => println!("{errors} errors, {warnings} warnings in {files} files"),
+                0 => outln!("ok: {files} checked, {warnings} warnings"),
+                _ => outln!("{errors} errors, {warnings} warnings in {files} files"),
             }
         }
     }
@@ -61,12 +59,14 @@ fn overdue(path: &Path, book: &runbook::model::Runbook) -> Option<Problem> {
 }
 
 pub fn schema() -> Result<u8, Fault> {
-    println!("{}", serde_json::to_string_pretty(runbook::schema::json()).unwrap_or_default());
+    outln!("{}", serde_json::to_string_pretty(runbook::schema::json()).unwrap_or_default());
     Ok(0)
 }
 
 pub fn completions(shell: clap_complete::Shell) -> Result<u8, Fault> {
-    clap_complete::generate(shell, &mut Cli::command(), "ripcord", &mut std::io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "ripcord", &mut script);
+    out!("{}", String::from_utf8_lossy(&script));
     Ok(0)
 }
 
@@ -74,14 +74,14 @@ pub fn runs(common: &Common, listing: &Listing) -> Result<u8, Fault> {
     let dir = state::state_dir(common)?.value;
     let runs = runs::list(&dir);
     if listing.output == Format::Json {
-        println!("{}", serde_json::to_string_pretty(&runs).unwrap_or_default());
+        outln!("{}", serde_json::to_string_pretty(&runs).unwrap_or_default());
         return Ok(0);
     }
     if runs.is_empty() {
-        println!("no runs yet in {}; `ripcord run RUNBOOK` makes the first", dir.display());
+        outln!("no runs yet in {}; `ripcord run RUNBOOK` makes the first", dir.display());
         return Ok(0);
     }
-    println!("{:<44} {:<20} {:<20} {:<24} OUTCOME", "RUN", "OPERATOR", "RUNBOOK", "TARGET");
+    outln!("{:<44} {:<20} {:<20} {:<24} OUTCOME", "RUN", "OPERATOR", "RUNBOOK", "TARGET");
     for run in runs {
         let status =
             serde_json::to_value(run.status).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
@@ -92,13 +92,13 @@ pub fn runs(common: &Common, listing: &Listing) -> Result<u8, Fault> {
             (None, false, None) => status,
         };
         let target = if run.context.is_empty() { "-".to_owned() } else { format!("{}/{}", run.context, run.namespace) };
-        println!(
+        outln!(
             "{}",
             visible::line(&format!("{:<44} {:<20} {:<20} {target:<24} {status}", run.run, run.operator, run.runbook))
         );
     }
     for gone in verify::holes(&dir) {
-        println!("{gone:<44} deleted: the ledger knows it, the disk does not");
+        outln!("{gone:<44} deleted: the ledger knows it, the disk does not");
     }
     Ok(0)
 }
@@ -126,7 +126,7 @@ pub fn dry_run(opened: crate::engine::fact::Opened) -> Result<u8, Fault> {
     for row in run.rows() {
         let lane = if row.lane == crate::engine::state::Lane::Rollback { "R" } else { " " };
         let risk = format!("{:?}", row.step.risk()).to_lowercase();
-        println!(
+        outln!(
             "{lane} {:indent$}{:<24} {risk:<11} {}",
             "",
             row.id.to_string(),
@@ -138,7 +138,7 @@ pub fn dry_run(opened: crate::engine::fact::Opened) -> Result<u8, Fault> {
             Err(why) => format!("(not known yet: {why})"),
         };
         for line in lines.lines() {
-            println!("      {}", visible::line(line));
+            outln!("      {}", visible::line(line));
         }
     }
     Ok(0)

@@ -6,7 +6,11 @@ use std::{
 };
 
 use futures::StreamExt as _;
-use reqwest::{Client, Method, Response, redirect};
+use reqwest::{
+    Client, Method, Request, Response, StatusCode,
+    header::{CONTENT_TYPE, LOCATION},
+    redirect,
+};
 use serde_json::{Value, json};
 
 use super::work::{Work, failed, failed_with};
@@ -23,20 +27,26 @@ use crate::{
 const MAX_BODY: usize = 10 << 20;
 /// How much of a body becomes an output.
 const KEPT_BODY: usize = 8 << 10;
+const REDIRECTS: usize = 10;
 const CONNECT: Duration = Duration::from_secs(10);
 const DEFAULT: Duration = Duration::from_secs(30);
 
-/// One client for all: connections are kept, redirects followed as far as ten, never across to plain text silently.
+/// One client for all reads: connections are kept, redirects followed.
 pub(super) fn client() -> &'static Client {
     static CLIENT: OnceLock<Client> = OnceLock::new();
-    CLIENT.get_or_init(|| {
-        let built = Client::builder()
-            .connect_timeout(CONNECT)
-            .redirect(redirect::Policy::limited(10))
-            .user_agent(concat!("ripcord/", env!("CARGO_PKG_VERSION")))
-            .build();
-        built.unwrap_or_default()
-    })
+    CLIENT.get_or_init(|| built(redirect::Policy::limited(REDIRECTS)))
+}
+
+/// For writes: it stops at every redirect, so that what was taken is told from what was never sent.
+fn still_client() -> &'static Client {
+    static CLIENT: OnceLock<Client> = OnceLock::new();
+    CLIENT.get_or_init(|| built(redirect::Policy::none()))
+}
+
+fn built(redirects: redirect::Policy) -> Client {
+    let agent = concat!("ripcord/", env!("CARGO_PKG_VERSION"));
+    let built = Client::builder().connect_timeout(CONNECT).redirect(redirects).user_agent(agent).build();
+    built.unwrap_or_default()
 }
 
 /// The answer, read.
@@ -104,10 +114,49 @@ async fn ask(work: &Work, http: &Http, limit: Duration) -> Result<Answer, NoAnsw
     let request =
         request.build().map_err(|error| not_sent("render", format!("the request cannot be made: {error}")))?;
     let begun = Instant::now();
-    let response = client().execute(request).await.map_err(|error| no_answer(&error, &http.url, limit))?;
+    let response = if http.is_read() {
+        client().execute(request).await.map_err(|error| no_answer(&error, &http.url, limit))?
+    } else {
+        write(request, &http.url, limit).await?
+    };
     let status = response.status().as_u16();
     let body = read(response).await?;
     Ok(Answer { status, body, took: begun.elapsed() })
+}
+
+/// A write follows redirects by itself: once a server has taken it, no later failure means that nothing was sent.
+async fn write(mut request: Request, url: &str, limit: Duration) -> Result<Response, NoAnswer> {
+    for taken in 0..=REDIRECTS {
+        let (again, at) = (request.try_clone(), request.url().clone());
+        let sent = still_client().execute(request).await;
+        let response = match sent {
+            Ok(response) => response,
+            Err(error) if taken == 0 => return Err(no_answer(&error, url, limit)),
+            Err(error) => {
+                let cause = innermost(&error);
+                return Err(NoAnswer::Lost(format!("{url} answered and pointed to {at}, which did not: {cause}")));
+            }
+        };
+        let location = response.headers().get(LOCATION).and_then(|to| to.to_str().ok());
+        let to = location.filter(|_| response.status().is_redirection()).and_then(|to| at.join(to).ok());
+        let (Some(to), Some(next)) = (to, again) else { return Ok(response) };
+        request = redirected(next, to, response.status());
+    }
+    Err(NoAnswer::Lost(format!("{url} points from one address to the next, more than {REDIRECTS} times")))
+}
+
+/// 307 and 308 keep the method and the body; after the others it is a plain look. Another host gets no headers.
+fn redirected(mut request: Request, to: reqwest::Url, status: StatusCode) -> Request {
+    if !matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT) {
+        *request.method_mut() = Method::GET;
+        *request.body_mut() = None;
+        request.headers_mut().remove(CONTENT_TYPE);
+    }
+    if to.host() != request.url().host() || to.port_or_known_default() != request.url().port_or_known_default() {
+        request.headers_mut().clear();
+    }
+    *request.url_mut() = to;
+    request
 }
 
 fn no_answer(error: &reqwest::Error, url: &str, limit: Duration) -> NoAnswer {
@@ -156,8 +205,11 @@ fn judge(work: &Work, http: &Http, answer: &Answer) -> Report {
         Done { duration_ms: millis, output, summary: format!("{} in {millis} ms", answer.status), ..Done::default() };
     done.outputs.insert("status".into(), json!(answer.status));
     done.outputs.insert("body".into(), json!(kept));
-    if let Some(value) = parsed.as_ref().filter(|_| answer.body.len() <= KEPT_BODY) {
-        done.outputs.insert("json".into(), value.clone());
+    // From the cleaned text: an echoed secret must not come back as a value.
+    if answer.body.len() <= KEPT_BODY
+        && let Ok(value) = serde_json::from_str::<Value>(&work.place.redactor.redact(&answer.body))
+    {
+        done.outputs.insert("json".into(), value);
     }
     match misses(&http.expect, answer, parsed.as_ref()) {
         None => Report::Succeeded(done),

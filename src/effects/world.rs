@@ -130,15 +130,16 @@ impl Performer for World {
                 let work = self.work(&ticket, under, None);
                 self.spawn(work.clone(), async move { reattach(&work, &action, started.as_ref()).await });
             }
-            Effect::Probe { ticket, item, probe } => {
-                // A look has its own files: the item's name, never the step's own.
+            Effect::Probe { ticket, item, probe, env } => {
+                // A look has its own files: the item's name, never the step's own. It stays in the step's
+                // runbook (no `/`), where the step's secrets are.
                 let name = item.as_deref().unwrap_or("verify");
-                let own = Ticket::new(format!("{}/{name}.look", ticket.step).as_str(), ticket.attempt);
+                let own = Ticket::new(format!("{}.{name}.look", ticket.step).as_str(), ticket.attempt);
                 let mut work = self.work(&ticket, under, None);
                 let told = work.clone();
                 work.ticket = unused(&work, own);
                 self.spawn(told, async move {
-                    let look = probe::look(&work, &probe, &IndexMap::new()).await;
+                    let look = probe::look(&work, &probe, &env).await;
                     Report::Probed { item, look }
                 });
             }

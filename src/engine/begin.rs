@@ -33,6 +33,8 @@ impl Run {
             Asks::Word(if context.is_empty() { self.book().metadata.name.clone() } else { context.clone() })
         };
         match (step.common.confirm, step.risk()) {
+            // It is asked, so that it can be refused: a read-only run starts nothing that writes.
+            (_, risk) if self.opened.read_only && risk >= Risk::Write => Asks::Key,
             (Confirm::None, _) | (Confirm::Auto, Risk::Read) => Asks::Nothing,
             (Confirm::Type, _) => word(),
             (Confirm::Auto, Risk::Destructive) if self.opened.target.protected => word(),

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{
     draft::{Draft, End as Ending, Ruled},
     fact::{Fact, RunStatus, StepResult},
-    message::{Actor, Done, Effect, Refusal, Resolution},
+    message::{Actor, Done, Effect, Refusal, Resolution, Ticket},
     state::{Lane, Phase, Run, VerifiedAct},
 };
 use crate::runbook::{
@@ -39,8 +39,14 @@ impl Draft {
         let attempt = self.attempt(id);
         self.fact(Fact::StepVerifying { step: id.clone(), attempt, act, done })?;
         let ticket = self.ticket(id);
-        self.effect(Effect::Probe { ticket, item: None, probe: Box::new(probe) });
+        self.look(ticket, None, Box::new(probe));
         Ok(())
+    }
+
+    /// A look at the world with the values its step has; a script reads them from its environment.
+    pub(super) fn look(&mut self, ticket: Ticket, item: Option<String>, probe: Box<Probe>) {
+        let env = self.run.look_env(&ticket.step);
+        self.effect(Effect::Probe { ticket, item, probe, env });
     }
 
     /// A step failed and its outcome stands: its own retries, then what its author said.

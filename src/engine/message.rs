@@ -364,8 +364,8 @@ pub enum Effect {
     Perform { ticket: Ticket, action: Box<Action>, env: IndexMap<String, String>, timeout: Option<Dur> },
     /// The console went and came back: attach to what runs, or read how it ended. Answers as `Perform` would.
     Reattach { ticket: Ticket, action: Box<Action>, started: Option<Started> },
-    /// Look: `verify` (no item), or a checklist item. Answers with `Probed`.
-    Probe { ticket: Ticket, item: Option<String>, probe: Box<Probe> },
+    /// Look: `verify` (no item), or a checklist item, with the values of its step. Answers with `Probed`.
+    Probe { ticket: Ticket, item: Option<String>, probe: Box<Probe>, env: IndexMap<String, String> },
     /// Read these at this slot. Answers with one `Sample` each.
     Measure { ticket: Ticket, slot: Timestamp, metrics: Vec<Measurement> },
     /// Read the baseline. Answers with `Captured`.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{
     draft::{Draft, End, Ruled},
     fact::{Fact, Intent, StepResult, Tick},
-    message::{Actor, Command, Done, Effect, EvidenceGiven, Look, Refusal, Resolution, Ticket},
+    message::{Actor, Command, Done, EvidenceGiven, Look, Refusal, Resolution, Ticket},
     state::{Phase, Run, StepState},
 };
 use crate::runbook::{
@@ -73,7 +73,7 @@ impl Draft {
         let list = self.checklist(id)?;
         for item in list.items {
             if let Some(probe) = item.probe {
-                self.effect(Effect::Probe { ticket: self.ticket(id), item: Some(item.id), probe });
+                self.look(self.ticket(id), Some(item.id), probe);
             }
         }
         Ok(())
@@ -145,7 +145,7 @@ impl Draft {
         let list = self.checklist(id)?;
         match list.items.into_iter().find(|other| other.id == item).and_then(|item| item.probe) {
             Some(probe) => {
-                self.effect(Effect::Probe { ticket: self.ticket(id), item: Some(item.to_owned()), probe });
+                self.look(self.ticket(id), Some(item.to_owned()), probe);
                 Ok(())
             }
             None => Err(Refusal::new(format!("{item} has nothing to look at; tick it"))),

@@ -37,7 +37,7 @@ impl Draft {
                 let ticks = self.run.state(id).map(|state| state.ticks.clone()).unwrap_or_default();
                 for item in list.items.into_iter().filter(|item| !ticks.contains_key(&item.id)) {
                     if let Some(probe) = item.probe {
-                        self.effect(Effect::Probe { ticket: ticket.clone(), item: Some(item.id), probe });
+                        self.look(ticket.clone(), Some(item.id), probe);
                     }
                 }
                 Ok(())
@@ -73,7 +73,7 @@ impl Draft {
     fn resume_check(&mut self, id: &StepId) -> Ruled {
         let Some(probe) = self.found(id)?.step.common.verify.clone() else { return Ok(()) };
         let probe = self.run.rendered_probe(id, &probe).map_err(Refusal)?;
-        self.effect(Effect::Probe { ticket: self.ticket(id), item: None, probe: Box::new(probe) });
+        self.look(self.ticket(id), None, Box::new(probe));
         Ok(())
     }
 

@@ -123,10 +123,27 @@ impl Run {
         scope: &Value,
         ids: &[&str],
     ) -> Result<IndexMap<String, String>, Unrendered> {
-        let mut env = IndexMap::new();
         if !needs_env(&found.step.action) {
-            return Ok(env);
+            return Ok(IndexMap::new());
         }
+        self.values_as_env(found, id, scope, ids)
+    }
+
+    /// The environment of a step's checks. What cannot be rendered is left out: the script says what it misses.
+    pub(super) fn look_env(&self, id: &StepId) -> IndexMap<String, String> {
+        let Some(found) = path::find(self.book(), id) else { return IndexMap::new() };
+        let (scope, ids) = (self.scope(id, self.selected.as_ref()), leaf_ids(found.book));
+        self.values_as_env(&found, id, &scope, &ids).unwrap_or_default()
+    }
+
+    fn values_as_env(
+        &self,
+        found: &Found<'_>,
+        id: &StepId,
+        scope: &Value,
+        ids: &[&str],
+    ) -> Result<IndexMap<String, String>, Unrendered> {
+        let mut env = IndexMap::new();
         for (name, value) in self.params_of(id.parent().as_ref()) {
             env.insert(env_name(&name), plain(&value));
         }

@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use serde::Deserialize;
-use serde_json::Value;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error as _},
+};
+use serde_json::{Value, json};
 
 use crate::{
     engine::{
@@ -50,11 +53,21 @@ pub struct RollbackAnswer {
 }
 
 /// An answer, or several for as many asks.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+#[derive(Clone, Debug)]
 pub enum OneOrMany<T> {
     One(T),
     Many(Vec<T>),
+}
+
+/// By hand, so that a mistake is told in the words of the kind that was meant.
+impl<'de, T: DeserializeOwned> Deserialize<'de> for OneOrMany<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        match Value::deserialize(from)? {
+            many @ Value::Array(_) => serde_json::from_value(many).map(Self::Many),
+            one => serde_json::from_value(one).map(Self::One),
+        }
+        .map_err(D::Error::custom)
+    }
 }
 
 impl<T> From<OneOrMany<T>> for VecDeque<T> {
@@ -199,6 +212,7 @@ impl StepAnswer {
         let machine = action.is_machine_work()
             || matches!(action, Action::PortForward(_) | Action::Wait(_) | Action::Analysis(_));
         [
+            is(may_be_skipped(action), self.skip.is_some(), "skip"),
             is(machine || action.is_for_people(), self.confirm.is_some(), "confirm"),
             is(matches!(action, Action::Checklist(_)), self.tick.is_some(), "tick"),
             is(matches!(action, Action::Checklist(_)), !self.overrides.is_empty(), "override"),
@@ -237,9 +251,37 @@ impl StepAnswer {
     }
 }
 
+/// What says where to go, and an approval, are answered and never skipped.
+fn may_be_skipped(action: &Action) -> bool {
+    !matches!(action, Action::Approval(_) | Action::Decision(_) | Action::Branch(_) | Action::End(_))
+}
+
 /// Reads an answers file's JSON form (YAML was read by the caller).
-pub fn parse(value: Value) -> Result<Answers, String> {
-    serde_json::from_value(value).map_err(|error| format!("answers: {error}"))
+///
+/// # Errors
+/// Every key that means nothing and every value of the wrong kind, each with the place where it stands.
+pub fn parse(value: Value) -> Result<Answers, Vec<String>> {
+    let Value::Object(map) = value else {
+        return if value.is_null() { Ok(Answers::default()) } else { Err(vec!["answers: expected a map".into()]) };
+    };
+    let mut problems = Vec::new();
+    for (key, value) in &map {
+        let one = |value: &Value| serde_json::from_value::<Answers>(json!({ key: value })).map(|_| ());
+        match (key.as_str(), value) {
+            ("steps", Value::Object(steps)) => {
+                for (id, answer) in steps {
+                    if let Err(error) = serde_json::from_value::<OneOrMany<StepAnswer>>(answer.clone()) {
+                        problems.push(format!("answers: steps.{id}: {error}"));
+                    }
+                }
+            }
+            _ => problems.extend(one(value).err().map(|error| format!("answers: {key}: {error}"))),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    serde_json::from_value(Value::Object(map)).map_err(|error| vec![format!("answers: {error}")])
 }
 
 /// Somebody named in an answers file is never more than claimed.

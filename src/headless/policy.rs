@@ -11,8 +11,10 @@ use super::answers::{
 use crate::{
     engine::{
         Actor, Ask, Command, Run,
+        ask::FailureChoices,
         fact::{Intent, Tick},
         message::{EvidenceGiven, Resolution, Via},
+        state::Phase,
     },
     runbook::{
         model::{Action, Checklist, Risk},
@@ -119,6 +121,17 @@ impl Policy {
         self.steps.entry(step.as_str().to_owned()).or_default()
     }
 
+    /// What the answers say unasked: a soak and a gate go on by themselves, and are skipped only by a word.
+    pub fn volunteer(&mut self, run: &Run) -> Option<(Actor, Command)> {
+        let Phase::Busy(ticket) = run.phase() else { return None };
+        let action = run.state(&ticket.step)?.intent.as_deref().map(|intent| &intent.action)?;
+        if !matches!(action, Action::Wait(_) | Action::Analysis(_)) {
+            return None;
+        }
+        let why = self.queue(&ticket.step).skip.pop_front()?;
+        Some((self.me(), Command::Skip { step: ticket.step.clone(), why }))
+    }
+
     pub fn answer(&mut self, run: &Run, ask: &Ask) -> Reply {
         let unanswered = |what: String| Reply::Unanswered(what);
         match ask {
@@ -143,7 +156,7 @@ impl Policy {
                 None => unanswered(format!("{step} is a decision")),
             },
             Ask::Input { step } => self.input(run, step),
-            Ask::Failure { step, reason, .. } => self.failure(step, reason),
+            Ask::Failure { step, reason, choices } => self.failure(step, reason, *choices),
             Ask::Unknown { step, message } => match self.queue(step).on_unknown.pop_front() {
                 Some(outcome) => {
                     let why = "as the answers say".to_owned();
@@ -263,6 +276,9 @@ impl Policy {
     }
 
     fn input(&mut self, run: &Run, step: &StepId) -> Reply {
+        if let Some(why) = self.queue(step).skip.pop_front() {
+            return Reply::Say(self.me(), Command::Skip { step: step.clone(), why });
+        }
         if let Some(values) = self.queue(step).values.pop_front() {
             return Reply::Say(self.me(), Command::Provide { step: step.clone(), values });
         }
@@ -278,7 +294,7 @@ impl Policy {
         Reply::Unanswered(format!("{step} asks for {}", names.join(", ")))
     }
 
-    fn failure(&mut self, step: &StepId, reason: &str) -> Reply {
+    fn failure(&mut self, step: &StepId, reason: &str, choices: FailureChoices) -> Reply {
         let me = self.me();
         let queue = self.queue(step);
         let answer = queue.on_failure.pop_front().or_else(|| queue.skip.pop_front().map(FailureAnswer::Skip));
@@ -290,7 +306,11 @@ impl Policy {
                 Reply::Say(me, Command::Rollback { why: format!("{step} failed: {reason}") })
             }
             Some(FailureAnswer::Abort) => Reply::Say(me, Command::Abort { why: format!("{step} failed: {reason}") }),
-            None => Reply::Unanswered(format!("{step} failed ({reason}): retry, skip, rollback or abort")),
+            None => {
+                let words = [("retry", choices.retry), ("skip", choices.skip), ("rollback", choices.rollback)];
+                let open: Vec<_> = words.iter().filter(|(_, open)| *open).map(|(word, _)| *word).collect();
+                Reply::Unanswered(format!("{step} failed ({reason}): {} or abort", open.join(", ")))
+            }
         }
     }
 

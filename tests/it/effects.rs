@@ -1,5 +1,11 @@
 //! The adapters, against real processes and local servers.
 
+mod hands;
+mod http;
+mod looks;
+mod scripts;
+mod secrecy;
+
 use ripcord::{
     effects::{evidence, output::OutputSink},
     engine::message::Ticket,

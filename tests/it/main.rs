@@ -20,3 +20,4 @@ mod runner;
 #[cfg(feature = "app")]
 mod surface;
 mod trail;
+mod walls;

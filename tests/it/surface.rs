@@ -3,3 +3,4 @@
 mod alerts;
 mod config;
 mod evidence;
+mod headless;
