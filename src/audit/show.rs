@@ -61,9 +61,10 @@ pub(super) fn words(kind: &str, fact: &Value) -> String {
             format!("{} {}: {} {} {}", get("step"), get("item"), get("state"), by(fact), get("detail"))
         }
         "decision.made" => format!("{}: {} by {} {}", get("step"), get("option"), by(fact), get("reason")),
-        "gate.sample" | "guard.sample" => {
-            format!("{}{} {} → {}", get("step"), get("metric"), reading(&fact["reading"]), get("verdict"))
+        "gate.sample" => {
+            format!("{} {} {} → {}", get("step"), get("metric"), reading(&fact["reading"]), get("verdict"))
         }
+        "guard.sample" => format!("guard {} {} → {}", fact["guard"], reading(&fact["reading"]), get("verdict")),
         "gate.verdict" => format!("{}: {} {}", step(), get("verdict"), get("reasons")),
         "guard.tripped" => get("detail"),
         "baseline.captured" => {

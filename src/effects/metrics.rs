@@ -108,7 +108,7 @@ pub(super) async fn probe(work: &Work, query: &str) -> Report {
             ..Done::default()
         }),
         // What could not be seen is neither met nor not met.
-        other => failed("notFound", words(&other)),
+        other => failed("notFound", words(&other, crate::runbook::model::Unit::Count)),
     }
 }
 

@@ -5,13 +5,12 @@ mod limits;
 mod ring;
 #[cfg(test)]
 mod tests;
-mod unit;
 
 use jiff::Timestamp;
 
+pub use crate::runbook::model::Unit;
 pub use limits::{Limit, Side};
 pub use ring::{Point, Ring};
-pub use unit::Unit;
 
 use super::{freshness::Tone, human};
 

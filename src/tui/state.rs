@@ -139,6 +139,8 @@ pub struct Ui {
     pub alert: usize,
     pub status: Option<String>,
     pub trail: VecDeque<TrailLine>,
+    /// The newest line that is an act or an answer, not a reading.
+    pub last_act: Option<TrailLine>,
     /// Asks that were opened by themselves once, so that Esc keeps them closed.
     pub raised: Vec<String>,
     /// Why nothing goes forward: the trail cannot be written.
@@ -154,7 +156,11 @@ impl Ui {
         Self { now, ..Self::default() }
     }
 
-    pub fn remember(&mut self, line: TrailLine) {
+    /// `reads`: it only says what a gate or a guard read.
+    pub fn remember(&mut self, line: TrailLine, reads: bool) {
+        if !reads {
+            self.last_act = Some(line.clone());
+        }
         if self.trail.len() >= 2_000 {
             self.trail.pop_front();
         }

@@ -295,10 +295,9 @@ impl Console {
             let text = serde_json::to_string(fact).unwrap_or_default();
             let clean = self.live.redactor.redact(&text).into_owned();
             let value = serde_json::from_str(&clean).unwrap_or_default();
-            self.ui.remember(TrailLine {
-                sequence: receipt.sequence,
-                text: show::fact_line(receipt.sequence, now.wall, &value),
-            });
+            let text = show::fact_line(receipt.sequence, now.wall, &value);
+            let reads = matches!(fact, Fact::GateSample { .. } | Fact::GuardSample { .. });
+            self.ui.remember(TrailLine { sequence: receipt.sequence, text }, reads);
         }
     }
 

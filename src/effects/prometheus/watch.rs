@@ -19,9 +19,9 @@ use crate::{
     },
     observe::{
         Observation,
-        metrics::{Limit, MetricInfo, MetricsNews, Seen, Unit, Verdict},
+        metrics::{Limit, MetricInfo, MetricsNews, Seen, Verdict},
     },
-    runbook::model::{self, Metric},
+    runbook::model::Metric,
 };
 
 /// How often the pane reads.
@@ -166,13 +166,7 @@ fn info(watched: &Watched) -> MetricInfo {
     MetricInfo {
         name: watched.name.clone(),
         title: metric.title.clone().unwrap_or_else(|| watched.name.clone()),
-        unit: match metric.unit {
-            model::Unit::Percent => Unit::Percent,
-            model::Unit::Seconds => Unit::Seconds,
-            model::Unit::Bytes => Unit::Bytes,
-            model::Unit::PerSecond => Unit::PerSecond,
-            model::Unit::Count => Unit::Count,
-        },
+        unit: metric.unit,
         limits: [of(&metric.success_condition, false), of(&metric.failure_condition, true)].concat(),
         window: window(&watched.query),
         needs: watched.needs,

@@ -4,7 +4,7 @@ use crate::{
     engine::{fact::SampleVerdict, message::Reading},
     runbook::{
         expr,
-        model::{GateMetric, Metric, OnNoData, PodRule},
+        model::{GateMetric, Metric, OnNoData, PodRule, Unit},
         value::Tpl,
     },
 };
@@ -120,9 +120,22 @@ impl Rule {
             words.extend(value(&pods.max_restarts).map(|max| format!("at most {max} restarts")));
             words.extend(value(&pods.min_ready).map(|min| format!("at least {min} ready")));
         }
-        words.extend(self.success.clone());
-        words.extend(self.failure.as_ref().map(|failure| format!("fails when {failure}")));
+        let unit = self.metric.as_ref().map(|metric| metric.unit).unwrap_or_default();
+        words.extend(self.success.as_ref().map(|success| in_unit(success, unit)));
+        words.extend(self.failure.as_ref().map(|failure| format!("fails at {}", in_unit(failure, unit))));
         words.join(", ")
+    }
+}
+
+/// `result < 0.001` of a percent is `< 0.1 %`; every other condition stands as it is written.
+fn in_unit(condition: &str, unit: Unit) -> String {
+    let parts: Vec<&str> = condition.split_whitespace().collect();
+    match parts.as_slice() {
+        ["result", sign @ ("<" | "<=" | ">" | ">=" | "=="), number] => match number.parse() {
+            Ok(number) => format!("{sign} {}", unit.show(number)),
+            Err(_) => condition.to_owned(),
+        },
+        _ => condition.to_owned(),
     }
 }
 

@@ -9,10 +9,13 @@ use super::{
     Plan, Rule,
     plan::{is_away, sample_at, samples},
 };
-use crate::engine::{
-    fact::{SampleVerdict, StepResult},
-    message::Reading,
-    state::{GateState, Sample},
+use crate::{
+    engine::{
+        fact::{SampleVerdict, StepResult},
+        message::Reading,
+        state::{GateState, Sample},
+    },
+    runbook::model::Unit,
 };
 
 /// How many slots in a row nobody may know before the hold begins again.
@@ -192,10 +195,12 @@ fn last_words(rule: &Rule, samples: &[Sample], verdict: SampleVerdict) -> String
 }
 
 /// A reading in a few words.
-pub fn words(reading: &Reading) -> String {
+pub fn words(reading: &Reading, unit: Unit) -> String {
     match reading {
-        Reading::Value { value, baseline: None, .. } => format!("{}", value.0),
-        Reading::Value { value, baseline: Some(baseline), .. } => format!("{}, baseline {}", value.0, baseline.0),
+        Reading::Value { value, baseline: None, .. } => unit.show(value.0),
+        Reading::Value { value, baseline: Some(baseline), .. } => {
+            format!("{}, baseline {}", unit.show(value.0), unit.show(baseline.0))
+        }
         Reading::NoData { why } => format!("no data: {why}"),
         Reading::Error { why } | Reading::Unreachable { why } | Reading::Forgotten { why } => why.clone(),
     }
@@ -209,7 +214,7 @@ impl Rule {
                 format!("{} restarts, {} ready", value.0, ready.0)
             }
             (Some(_), Reading::Value { value, .. }) => format!("{} restarts", value.0),
-            _ => words(reading),
+            _ => words(reading, self.metric.as_ref().map_or(Unit::Count, |metric| metric.unit)),
         }
     }
 }

@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::unit::Unit;
 use crate::runbook::value::{Dur, Tpl};
 
 /// Where metrics come from. Exactly one of `url`, `service`.
@@ -42,17 +43,6 @@ pub enum BaselineSpec {
     Deployment(String),
     /// There is none, and why.
     None(String),
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Unit {
-    Percent,
-    Seconds,
-    Bytes,
-    PerSecond,
-    #[default]
-    Count,
 }
 
 /// A metric, named once; gates, guards and panes refer to it.

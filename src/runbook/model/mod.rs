@@ -5,11 +5,13 @@ mod action;
 mod cluster;
 mod metrics;
 mod step;
+mod unit;
 
 pub use action::*;
 pub use cluster::*;
 pub use metrics::*;
 pub use step::*;
+pub use unit::Unit;
 
 use indexmap::IndexMap;
 use jiff::civil::Date;

@@ -43,6 +43,7 @@ fn left<'a>(scene: &Scene<'_>, room: usize) -> Vec<Span<'a>> {
         (context, namespace) => format!("{context}/{namespace}"),
     };
     let mode = match (opened.read_only, scene.run.lane()) {
+        _ if scene.run.is_closed() => ("OVER", Tone::Dim),
         (true, _) => ("READ-ONLY", Tone::Warn),
         (false, Lane::Rollback) => ("ROLLING BACK", Tone::Bad),
         (false, Lane::Forward) if scene.run.is_armed() => ("WRITE, z armed", Tone::Warn),
@@ -126,7 +127,7 @@ pub fn footer<'a>(scene: &Scene<'_>, columns: u16) -> Paragraph<'a> {
 }
 
 fn last_act<'a>(scene: &Scene<'_>, columns: usize) -> Line<'a> {
-    match (&scene.ui.halted, scene.ui.trail.back()) {
+    match (&scene.ui.halted, &scene.ui.last_act) {
         (Some(why), _) => {
             Line::styled(fit(&format!(" TRAIL: {}", visible::line(why)), columns), scene.theme.tone(Tone::Bad))
         }

@@ -6,7 +6,7 @@ use super::Scene;
 use crate::{
     engine::{
         Ask,
-        fact::{Intent, StepResult, Tick},
+        fact::{Intent, SampleVerdict, StepResult, Tick},
         state::{Phase, StepState},
     },
     runbook::{model::Action, value::StepId},
@@ -163,26 +163,31 @@ impl Lines<'_, '_> {
         };
         let progress = plan.progress(gate);
         self.gap();
-        self.text(
-            Tone::Plain,
-            &format!(
-                "{} of {} readings; if it ended now: {}",
-                progress.read,
-                progress.wanted,
-                progress.would_be.result.word()
-            ),
-        );
-        for rule in progress.rules {
-            let last = rule.last.as_ref().map_or_else(
-                || "not read yet".to_owned(),
-                |sample| {
-                    let value = serde_json::to_value(&sample.reading).unwrap_or_default();
-                    format!("{:?} {}", sample.verdict, crate::audit::show::reading(&value)).to_lowercase()
-                },
-            );
-            let samples = rule.samples.map_or_else(String::new, |(have, need)| format!("  {have} / {need} samples"));
-            self.text(Tone::Plain, &format!("{:<16} {last}{samples}", rule.title));
+        let left = progress.ends.duration_since(self.scene.ui.now).as_secs().max(0);
+        let now = format!("{} of {} readings, {}:{:02} left", progress.read, progress.wanted, left / 60, left % 60);
+        self.text(Tone::Plain, &now);
+        if let Some(since) = progress.restarted {
+            self.text(Tone::Warn, &format!("the hold began again at {}", since.strftime("%H:%M:%S")));
         }
+        for rule in progress.rules {
+            let (word, tone) = match rule.last.as_ref().map(|last| last.verdict) {
+                None => ("-", Tone::Dim),
+                Some(SampleVerdict::Successful) => ("ok", Tone::Good),
+                Some(SampleVerdict::Failed) => ("FAIL", Tone::Bad),
+                Some(SampleVerdict::Inconclusive) => ("grey", Tone::Warn),
+                Some(SampleVerdict::Error) => ("UNKNOWN", Tone::Bad),
+            };
+            let said = if rule.said.is_empty() { "not read yet" } else { &rule.said };
+            self.text(tone, &format!("{word:<8}{}  {said}  ({})", rule.title, rule.limit));
+            if let Some((have, need)) = rule.samples {
+                self.text(Tone::Dim, &format!("        {have} / {need} samples"));
+            }
+        }
+        let would = match progress.would_be.result {
+            StepResult::Inconclusive => "grey",
+            other => other.word(),
+        };
+        self.text(Tone::Dim, &format!("if it ended now: {would}"));
     }
 
     fn standing(&mut self, state: &StepState) {
@@ -208,7 +213,7 @@ impl Lines<'_, '_> {
             self.gap();
             self.text(tone, &words.join(": "));
         }
-        for (name, value) in &state.outputs {
+        for (name, value) in state.outputs.iter().filter(|(_, value)| value.as_str() != Some("")) {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             self.text(Tone::Dim, &format!("{name} = {value}"));
         }

@@ -84,7 +84,7 @@ fn canary() -> (Ui, Bottle) {
         });
     }
     let text = "#57  13:59:58  step.intent        canary ./canary.sh --weight 10".to_owned();
-    ui.remember(TrailLine { sequence: 57, text });
+    ui.remember(TrailLine { sequence: 57, text }, false);
     (ui, bottle)
 }
 

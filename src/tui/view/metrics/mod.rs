@@ -104,7 +104,7 @@ fn rows<'a>(metrics: &Metrics<'_>, room: usize, height: usize) -> Vec<Line<'a>> 
         view.rows.iter().map(|row| width(&cell(row))).max().unwrap_or(0).max(least).min(most)
     };
     let columns = Columns {
-        title: widest(&|row| row.info.title.clone(), 4, room / 4),
+        title: widest(&|row| row.info.title.clone(), 4, room * 2 / 5),
         value: widest(&|row| row.value_word(), 3, 12),
         limit: widest(&limit_word, 1, 12),
     };

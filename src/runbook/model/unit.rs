@@ -1,7 +1,11 @@
 //! Numbers in their unit, as short as a row allows.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 /// What a number counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub enum Unit {
     /// A ratio, shown times a hundred.
     Percent,
