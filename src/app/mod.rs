@@ -18,6 +18,7 @@ macro_rules! outln {
 
 mod alerts;
 mod anchor;
+mod asking;
 mod clock;
 mod config;
 mod console;

@@ -117,7 +117,7 @@ pub fn resume(state_dir: &Path, run: &str, answers: &Answers, doors: &Doors) -> 
     let opened = audit::runs::opened(state_dir, run)
         .ok_or_else(|| Fault::trail(format!("{run} cannot be read; `ripcord trail verify {run}` says why")))?;
     super::demo::is_over(&opened)?;
-    let secrets = prepare::secrets_of(&opened.runbook, answers, Path::new(&opened.workdir))?;
+    let secrets = prepare::secrets_of(&opened.runbook, answers, Path::new(&opened.workdir), doors.terminal)?;
     let redactor = prepare::redactor_of(&secrets)?;
     let (mut trail, reopened, told) =
         TrailFile::reopen(&dir, &state::host(), &clock::boot_id(), redactor.clone()).map_err(open_fault)?;
@@ -168,7 +168,7 @@ pub fn way_back(state_dir: &Path, run: &str, answers: &Answers, doors: &Doors) -
         baseline: old.baseline().cloned(),
         ..old.opened().clone()
     };
-    let secrets = prepare::secrets_of(&opened.runbook, answers, Path::new(&opened.workdir))?;
+    let secrets = prepare::secrets_of(&opened.runbook, answers, Path::new(&opened.workdir), doors.terminal)?;
     let redactor = prepare::redactor_of(&secrets)?;
     let approved = audit::approved::read(&dir).map_err(|error| {
         Fault::trail(format!("the runbook that was approved cannot be read: {error}; `ripcord trail verify {run}`"))

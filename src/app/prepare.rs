@@ -6,9 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use secrecy::SecretString;
 use serde_json::Value;
 
-use super::{Fault, clock, state};
+use super::{Fault, asking, clock, state};
 use crate::{
     audit::{TrailFile, approved, canonical::hex, ledger},
     cli::{Common, Run as RunArgs},
@@ -105,12 +106,16 @@ pub fn prepare_loaded(
     path: &Path,
     loaded: Loaded,
 ) -> Result<Prepared, Fault> {
-    let given = given_params(args, answers)?;
+    let ask = asking::is_possible(&args.headless) && !args.dry_run;
+    let mut given = given_params(args, answers)?;
+    if ask {
+        asking::params(&loaded.book, &mut given)?;
+    }
     let values =
         params::resolve(&loaded.book.params, &given).map_err(|problems| Fault::usage(problems.join("\n         ")))?;
     let workdir =
         std::env::current_dir().map_err(|error| Fault::usage(format!("the working directory is gone: {error}")))?;
-    let secrets = secrets_of(&loaded.book, answers, &workdir)?;
+    let secrets = secrets_of(&loaded.book, answers, &workdir, ask)?;
     let redactor = redactor_of(&secrets)?;
     calendar_at_start(&loaded.book)?;
     let state_dir = state::state_dir(common)?.value;
@@ -191,10 +196,12 @@ fn given_params(args: &RunArgs, answers: &Answers) -> Result<BTreeMap<String, Va
 }
 
 /// Every secret of the runbook and of those inside it; all problems at once.
-pub fn secrets_of(book: &Runbook, answers: &Answers, workdir: &Path) -> Result<SecretStore, Fault> {
+/// `ask`: somebody can be asked for those with `prompt: true`.
+pub fn secrets_of(book: &Runbook, answers: &Answers, workdir: &Path, ask: bool) -> Result<SecretStore, Fault> {
     let mut store = SecretStore::default();
     let mut problems = Vec::new();
-    load_secrets(book, "", answers, workdir, &mut store, &mut problems);
+    let prompt = |name: &str| if ask { asking::secret(name) } else { None };
+    load_secrets(book, "", answers, workdir, &prompt, &mut store, &mut problems);
     if problems.is_empty() { Ok(store) } else { Err(Fault::usage(problems.join("\n         "))) }
 }
 
@@ -203,6 +210,7 @@ fn load_secrets(
     scope: &str,
     answers: &Answers,
     workdir: &Path,
+    prompt: &dyn Fn(&str) -> Option<String>,
     store: &mut SecretStore,
     problems: &mut Vec<String>,
 ) {
@@ -212,14 +220,18 @@ fn load_secrets(
             *declared = secret.clone();
         }
     }
-    let found = store.load(scope, &declared, workdir, |_| None);
+    let asked = |name: &str| {
+        let wants = declared.get(name).is_some_and(|secret| secret.prompt);
+        if wants { prompt(name).map(SecretString::from) } else { None }
+    };
+    let found = store.load(scope, &declared, workdir, asked);
     problems.extend(found.into_iter().map(|problem| problem.to_string()));
     for step in book.steps.iter().chain(&book.rollback) {
         if let Action::Runbook(nested) = &step.action
             && let Some(inner) = &nested.book
         {
             let scope = if scope.is_empty() { step.id().to_string() } else { format!("{scope}/{}", step.id()) };
-            load_secrets(inner, &scope, answers, workdir, store, problems);
+            load_secrets(inner, &scope, answers, workdir, prompt, store, problems);
         }
     }
 }

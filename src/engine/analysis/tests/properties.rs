@@ -257,9 +257,6 @@ fn progress_says_what_holds_and_what_would_happen_now() {
     gate.hear("b", at, value(0.02));
     let progress = gate.plan.progress(&gate.state);
     assert_eq!(progress.would_be.result, StepResult::Failed);
-    assert_eq!(
-        progress.would_be.reasons,
-        ["b: 0.02 at 1970-01-01T00:00:30Z, < 0.001, fails at > 0.01"]
-    );
+    assert_eq!(progress.would_be.reasons, ["b: 0.02 at 1970-01-01T00:00:30Z, < 0.001, fails at > 0.01"]);
     assert_eq!(progress.rules[1].since, Some(at));
 }

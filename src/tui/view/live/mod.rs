@@ -35,7 +35,7 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, live: &Live<'_>, pane: LivePane, 
         LivePane::Pods => pods::draw(frame, area, live, number),
         LivePane::Events => events::draw(frame, area, live, number),
         LivePane::Logs => logs::draw(frame, area, live, number),
-        LivePane::Page => page::draw(frame, area, live, number),
+        LivePane::Page => page::draw(frame, area, live),
     }
 }
 

@@ -5,19 +5,11 @@ use ratatui::{Frame, layout::Rect, style::Modifier, text::Line};
 use super::{Live, LivePane, lines::frame as framed};
 use crate::tui::{text::fit, theme::Tone};
 
-pub fn draw(frame: &mut Frame<'_>, area: Rect, live: &Live<'_>, number: usize) {
+pub fn draw(frame: &mut Frame<'_>, area: Rect, live: &Live<'_>) {
     let Some(page) = &live.state.page else {
         let lines =
             vec![Line::styled(" d describes the pod under the cursor, y shows its YAML", live.theme.tone(Tone::Dim))];
-        return framed(
-            frame,
-            area,
-            live,
-            LivePane::Page,
-            &format!("{number} Page"),
-            (String::new(), Tone::Plain),
-            lines,
-        );
+        return framed(frame, area, live, LivePane::Page, "Page", (String::new(), Tone::Plain), lines);
     };
     let room = usize::from(area.width.saturating_sub(2));
     let height = usize::from(area.height.saturating_sub(2));
@@ -29,5 +21,5 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, live: &Live<'_>, number: usize) {
     });
     let shown = (page.top + height).min(page.lines.len());
     let right = (format!("{shown} of {} lines", page.lines.len()), Tone::Plain);
-    framed(frame, area, live, LivePane::Page, &format!("{number} {}", page.title), right, lines.collect());
+    framed(frame, area, live, LivePane::Page, &page.title, right, lines.collect());
 }

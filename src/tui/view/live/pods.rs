@@ -32,7 +32,7 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, live: &Live<'_>, number: usize) {
     let all: Vec<&Entry> = live.cluster.pods.shown(&live.state.pods).collect();
     let room = usize::from(area.width.saturating_sub(2));
     let height = usize::from(area.height.saturating_sub(2));
-    let mut lines = workloads(live, room, (height * 2 / 5).min(1 + live.cluster.workloads.iter().count()));
+    let mut lines = workloads(live, room, (height / 3).min(1 + live.cluster.workloads.iter().count()));
     let stale = feed.is_stale(live.now) && feed.loaded;
     let below = footer(live, &all, room, height.saturating_sub(lines.len()));
     match nothing(feed, live, all.len(), live.cluster.pods.total(), "pods") {
@@ -57,7 +57,7 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, live: &Live<'_>, number: usize) {
 /// One line per workload, and none of it where there is no room.
 fn workloads<'a>(live: &Live<'_>, room: usize, most: usize) -> Vec<Line<'a>> {
     let table = &live.cluster.workloads;
-    if table.is_empty() || most < 2 {
+    if table.is_empty() || most < 3 {
         return Vec::new();
     }
     let head = ["WORKLOAD", "READY", "UP-TO-DATE", "AVAILABLE", "REV", "IMAGES", ""].map(str::to_owned).to_vec();
@@ -145,7 +145,7 @@ fn style(live: &Live<'_>, entry: &Entry, selected: bool, stale: bool) -> Style {
 fn footer<'a>(live: &Live<'_>, all: &[&Entry], room: usize, height: usize) -> Vec<Line<'a>> {
     let mut lines = Vec::new();
     let entry = live.state.pod(live.cluster).and_then(|name| all.iter().find(|entry| &*entry.row.name == name));
-    if let Some(entry) = entry.filter(|_| height > 6) {
+    if let Some(entry) = entry.filter(|_| height > 4) {
         let now = live.cluster.cluster_now(live.now);
         if entry.gone.is_some() {
             let after = live
