@@ -47,6 +47,7 @@ pub fn play(common: &Common, args: &cli::Demo) -> Result<u8, Fault> {
         Fault::usage(format!("the demo's own runbook is not fit to run (a bug)\n{all}"))
     })?;
     let mut prepared = prepare::prepare_loaded(&common, &run, &answers, Path::new(&name), loaded)?;
+    let policy = drive::policy(&prepared.opened, &args.headless, answers)?;
     anchor::what_was_left(&prepared.state_dir);
     drive::runtime()?.block_on(async {
         let cluster = demo::cluster(args.scenario, SEED, pace::now);
@@ -54,7 +55,7 @@ pub fn play(common: &Common, args: &cli::Demo) -> Result<u8, Fault> {
         prepare::preflight(&mut prepared.opened, None, Some(cluster.clone())).await?;
         let doors = Doors { terminal: !headless, kubeconfig: None, cluster: Some(cluster) };
         let live = open::fresh(prepared, &doors)?;
-        drive::front(live, &common, &args.headless, answers, None).await
+        drive::front(live, &common, &args.headless, policy, None).await
     })
 }
 
@@ -64,7 +65,8 @@ fn answers_of(args: &cli::Demo, headless: bool) -> Result<Answers, Fault> {
         return prepare::read_answers(args.headless.answers.as_deref());
     }
     let bug = |error: String| Fault::usage(format!("the demo's own answers are wrong (a bug): {error}"));
-    answers::parse(runbook::data::read(args.scenario.answers()).map_err(bug)?).map_err(|error| bug(error.to_string()))
+    answers::parse(runbook::data::read(args.scenario.answers()).map_err(bug)?)
+        .map_err(|problems| bug(problems.join("; ")))
 }
 
 /// A demo's world ends with its process; nothing can be taken up on it.

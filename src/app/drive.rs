@@ -117,7 +117,7 @@ fn opened(state_dir: &Path, run: &str) -> Result<Opened, Fault> {
 }
 
 /// What flags and answers will say. Every answer that fits nothing is told before anything is made.
-fn policy(opened: &Opened, flags: &cli::Headless, answers: Answers) -> Result<Policy, Fault> {
+pub(super) fn policy(opened: &Opened, flags: &cli::Headless, answers: Answers) -> Result<Policy, Fault> {
     let run = Run::open(opened.started_at, opened.clone());
     let mut problems = answers.problems(&run);
     let known = |id: &&String| run.rows().iter().all(|row| row.id.as_str() != **id);
