@@ -78,7 +78,9 @@ fn range(series: &Series, form: &BTreeMap<String, String>) -> Result<Value, Stri
         return Err("exceeded maximum resolution of 11,000 points per timeseries".into());
     }
     let mut all: BTreeMap<Labels, Vec<Value>> = BTreeMap::new();
-    let mut at = start;
+    // Before the first scrape there is nothing to look for; the steps stay on their grid.
+    let skipped = (series.begun().unwrap_or(end) - start).max(0) / step;
+    let mut at = start + skipped * step;
     while at <= end {
         let found = match (Eval { series, at }).expr(&tree)? {
             Outcome::Scalar(value) => vec![Element { labels: Labels::new(), value }],

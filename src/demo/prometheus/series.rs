@@ -16,10 +16,17 @@ pub type Sample = (i64, f64);
 pub struct Series {
     /// By name, then by the other labels.
     by: BTreeMap<String, BTreeMap<Labels, Vec<Sample>>>,
+    /// The time of the first sample.
+    begun: Option<i64>,
 }
 
 impl Series {
+    pub fn begun(&self) -> Option<i64> {
+        self.begun
+    }
+
     pub fn put(&mut self, name: &str, labels: &Labels, at: i64, value: f64) {
+        self.begun.get_or_insert(at);
         let there = self.by.get_mut(name).and_then(|all| all.get_mut(labels));
         match there {
             Some(samples) => samples.push((at, value)),

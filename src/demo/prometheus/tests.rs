@@ -64,11 +64,11 @@ fn nothing_is_nothing_and_what_is_not_known_is_said() {
 
 #[test]
 fn a_range_has_a_point_a_step_and_gaps_where_nothing_was() {
-    let query = form("sum(rate(http_requests_total[1m]))", &[("start", "-60"), ("end", "120"), ("step", "30")]);
+    let query = form("sum(rate(http_requests_total[1m]))", &[("start", "-86380"), ("end", "120"), ("step", "30")]);
     let told = answer(&scraped(), &Rules::default(), "/api/v1/query_range", &query, 0);
     let values = told.body["data"]["result"][0]["values"].as_array().unwrap().clone();
-    assert_eq!(values.last().unwrap(), &json!([120.0, "500"]));
-    assert_eq!(values.first().unwrap()[0], 30.0);
+    assert_eq!(values.last().unwrap(), &json!([110.0, "500"]));
+    assert_eq!(values.first().unwrap()[0], 20.0);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Events about objects, counted up where the same is said again, as the cluster's recorder does.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::{
@@ -24,6 +24,19 @@ impl<'a> Said<'a> {
 
     pub fn warning(by: &'a str, reason: &'a str, message: impl Into<String>) -> Self {
         Self { warning: true, ..Self::normal(by, reason, message) }
+    }
+}
+
+/// How long an event is kept after it was last seen, as an API server does by default.
+const KEPT: SignedDuration = SignedDuration::from_hours(1);
+
+pub fn expire(store: &mut Store, now: Timestamp) {
+    let old = |event: &Value| {
+        text(event, "/lastTimestamp").parse::<Timestamp>().is_ok_and(|last| now.duration_since(last) > KEPT)
+    };
+    let gone: Vec<Key> = store.list("events", "").filter(|(_, event)| old(event)).map(|(key, _)| key.clone()).collect();
+    for key in gone {
+        let _ = store.delete(&key);
     }
 }
 

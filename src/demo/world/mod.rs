@@ -103,6 +103,7 @@ impl World {
                 self.traffic.scrape(&self.store, &self.kubelets, &mut self.series, next);
                 if next.duration_since(self.judged) >= JUDGE {
                     self.judged = next;
+                    events::expire(&mut self.store, next);
                     self.rules.evaluate(&mut self.series, next.as_millisecond());
                 }
             }
