@@ -1,21 +1,25 @@
 //! `ripcord demo`: the shipped runbook on the embedded cluster. An ordinary run, with an ordinary trail, that says what
 //! it is: its target is `embedded://demo`.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use super::{
-    Fault, anchor, drive,
+    Fault, anchor, clock, drive,
     open::{self, Doors},
-    prepare,
+    prepare, say,
 };
 use crate::{
-    cli::{self, Common},
+    audit::{self, runs},
+    cli::{self, Common, OnPrompt},
     demo,
-    engine::fact::Opened,
+    engine::{Actor, Command, Input, fact::RunStatus, message::Via},
     headless::answers::{self, Answers},
     pace,
     runbook::{self, Problem},
 };
+
+/// How long what is in flight may take to say how it ended, when the demo is left.
+const LAST_WORD: Duration = Duration::from_secs(15);
 
 /// Which names its pods get; the same for everybody, so that a screen can be talked about.
 const SEED: u64 = 0x0072_6970_636f_7264;
@@ -34,12 +38,16 @@ pub fn play(common: &Common, args: &cli::Demo) -> Result<u8, Fault> {
         fallback: cli::Fallback::default(),
         ..common.clone()
     };
+    let mut flags = args.headless.clone();
+    if flags.on_prompt == OnPrompt::Stop {
+        flags.on_prompt = OnPrompt::Abort; // nobody could take it up again
+    }
     let run = cli::Run {
         runbook: demo::CONTEXT.into(),
         param: vec![format!("image_tag={}", args.scenario.tag())],
         params: None,
         dry_run: false,
-        headless: args.headless.clone(),
+        headless: flags.clone(),
     };
     let name = format!("{}/{}.yaml", demo::SERVER, args.scenario.name());
     let loaded = runbook::load_str(&name, demo::BOOK).map_err(|problems| {
@@ -47,7 +55,7 @@ pub fn play(common: &Common, args: &cli::Demo) -> Result<u8, Fault> {
         Fault::usage(format!("the demo's own runbook is not fit to run (a bug)\n{all}"))
     })?;
     let mut prepared = prepare::prepare_loaded(&common, &run, &answers, Path::new(&name), loaded)?;
-    let policy = drive::policy(&prepared.opened, &args.headless, answers)?;
+    let policy = drive::policy(&prepared.opened, &flags, answers)?;
     anchor::what_was_left(&prepared.state_dir);
     drive::runtime()?.block_on(async {
         let cluster = demo::cluster(args.scenario, SEED, pace::now);
@@ -55,8 +63,32 @@ pub fn play(common: &Common, args: &cli::Demo) -> Result<u8, Fault> {
         prepare::preflight(&mut prepared.opened, None, Some(cluster.clone())).await?;
         let doors = Doors { terminal: !headless, kubeconfig: None, cluster: Some(cluster) };
         let live = open::fresh(prepared, &doors)?;
-        drive::front(live, &common, &args.headless, policy, None).await
+        let (state_dir, run) = (live.state_dir.clone(), live.run_id());
+        let code = drive::front(live, &common, &flags, policy, None).await?;
+        close(&state_dir, &run, &doors).await?;
+        Ok(code)
     })
+}
+
+/// A demo that was left is closed: its cluster ends with this process.
+async fn close(state_dir: &Path, run: &str, doors: &Doors) -> Result<(), Fault> {
+    if runs::summary(state_dir, run).status != RunStatus::Open {
+        return Ok(());
+    }
+    let mut live = open::resume(state_dir, run, &Answers::default(), doors)?;
+    let by = Actor::system(live.operator.clone(), Via::Console);
+    let abort = Command::Abort { why: "the demo was left, and its cluster ended with it".into() };
+    let mut next = Some(Input::Command { by, command: abort });
+    while let Some(input) = next.take() {
+        live.session.handle(clock::now(), &input).map_err(|error| Fault::trail(error.to_string()))?;
+        if !live.session.run().is_closed() {
+            let heard = tokio::time::timeout(LAST_WORD, live.ends.reports.recv()).await;
+            next = heard.ok().flatten().map(|(ticket, report)| Input::Report { ticket, report });
+        }
+    }
+    live.anchor()?;
+    say("the demo was left; its run is closed as aborted, and its cluster is gone");
+    Ok(())
 }
 
 /// Headless, the scenario answers for the person, unless a file does.
@@ -70,9 +102,11 @@ fn answers_of(args: &cli::Demo, headless: bool) -> Result<Answers, Fault> {
 }
 
 /// A demo's world ends with its process; nothing can be taken up on it.
-pub fn is_over(opened: &Opened) -> Result<(), Fault> {
-    if opened.target.server != demo::SERVER {
-        return Ok(());
+pub fn is_over(state_dir: &Path, run: &str) -> Result<(), Fault> {
+    match audit::runs::opened(state_dir, run) {
+        Some(opened) if opened.target.server == demo::SERVER => {
+            Err(Fault::usage(format!("{run} was a demo, and its cluster ended with it; `ripcord demo` plays another")))
+        }
+        _ => Ok(()),
     }
-    Err(Fault::usage(format!("{} was a demo, and its cluster ended with it; `ripcord demo` plays another", opened.run)))
 }

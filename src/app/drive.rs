@@ -62,6 +62,7 @@ pub fn resume(common: &Common, args: &cli::Resume) -> Result<u8, Fault> {
         Some(run) => state::find_run(&state_dir, run)?,
         None => only_unfinished(&state_dir)?,
     };
+    super::demo::is_over(&state_dir, &run)?;
     let headless = wants_headless(&args.headless)?;
     let policy = policy(&opened(&state_dir, &run)?, &args.headless, answers.clone())?;
     runtime()?.block_on(async {
@@ -163,6 +164,7 @@ pub fn rollback(common: &Common, args: &cli::Rollback) -> Result<u8, Fault> {
         end_holder(&dir)?;
     }
     anchor::what_was_left(&state_dir);
+    super::demo::is_over(&state_dir, &run)?;
     let status = runs::summary(&state_dir, &run).status;
     runtime()?.block_on(async {
         if status == RunStatus::Open {

@@ -116,7 +116,6 @@ pub fn resume(state_dir: &Path, run: &str, answers: &Answers, doors: &Doors) -> 
     let dir = state_dir.join("runs").join(run);
     let opened = audit::runs::opened(state_dir, run)
         .ok_or_else(|| Fault::trail(format!("{run} cannot be read; `ripcord trail verify {run}` says why")))?;
-    super::demo::is_over(&opened)?;
     let secrets = prepare::secrets_of(&opened.runbook, answers, Path::new(&opened.workdir), doors.terminal)?;
     let redactor = prepare::redactor_of(&secrets)?;
     let (mut trail, reopened, told) =
@@ -149,7 +148,6 @@ pub fn way_back(state_dir: &Path, run: &str, answers: &Answers, doors: &Doors) -
     let dir = state_dir.join("runs").join(run);
     let facts = audit::read_facts(&dir).map_err(|error| Fault::trail(error.to_string()))?;
     let old = Run::replay(&facts).map_err(|corrupt| Fault::trail(corrupt.to_string()))?;
-    super::demo::is_over(old.opened())?;
     if !old.has_lane() {
         return Err(Fault::failed(format!("{run} has no way back: its runbook has no rollback and no baseline")));
     }

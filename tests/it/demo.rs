@@ -1,6 +1,16 @@
 //! `ripcord demo` through the binary: every scenario to its end, with its exit code, its last line and a whole trail.
 
-use std::process::{Command, Output};
+use std::{
+    process::{Command, Output},
+    sync::OnceLock,
+    time::Instant,
+};
+
+use any_api::Ground;
+use ripcord::demo::{self, Scenario};
+
+#[path = "../shared/any_api.rs"]
+mod any_api;
 
 /// Fast enough for a test, slow enough that a busy machine keeps up; what is late is read from history all the same.
 const SPEED: &str = "60";
@@ -122,4 +132,17 @@ fn a_demo_wants_a_terminal_or_headless_and_a_speed_that_is_one() {
     for words in [&["demo"][..], &["demo", "--headless", "--speed", "0"], &["demo", "nonsense", "--headless"]] {
         assert_eq!(ripcord(state.path(), words).status.code(), Some(2), "{words:?}");
     }
+}
+
+/// A clock ten times as fast as the wall's.
+fn fast() -> jiff::Timestamp {
+    static BEGAN: OnceLock<Instant> = OnceLock::new();
+    let passed = BEGAN.get_or_init(Instant::now).elapsed() * 10;
+    "2026-03-01T12:00:00Z".parse::<jiff::Timestamp>().unwrap() + passed
+}
+
+#[tokio::test]
+async fn the_embedded_cluster_answers_as_a_real_one() {
+    let cluster = demo::cluster(Scenario::Healthy, 1, fast);
+    Ground { client: cluster.client, namespace: "default".into() }.all().await;
 }

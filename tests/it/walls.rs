@@ -61,6 +61,22 @@ const WALLS: &[Wall] = &[
         crates: "base64 crossterm jiff ratatui serde_json tokio tracing unicode_segmentation unicode_width",
         never: &["std::fs::", "std::net", "std::process", "kube::", "reqwest", "::now()"],
     },
+    // It lives by a clock that it is given and touches nothing outside: no file, no port, no process.
+    Wall {
+        module: "demo",
+        inside: "effects observe",
+        crates: "clap futures http http_body http_body_util jiff kube promql_parser serde_json sha2 thiserror tokio tokio_util tower",
+        never: &[
+            "std::fs",
+            "std::net",
+            "std::process",
+            "std::env",
+            "SystemTime",
+            "Timestamp::now",
+            "TcpListener",
+            "reqwest",
+        ],
+    },
     Wall {
         module: "import",
         inside: "runbook visible",

@@ -33,7 +33,7 @@ pub fn answer(world: &mut World, asked: &Asked, at: &At) -> Result<Answer, Refus
         }
         (&Method::POST, true) => create(world, asked, at).map_err(refuse),
         (&Method::PUT, false) => write(world, asked, at, &key, |object, body| {
-            patch::meant(object, body)?;
+            patch::meant(object, body, patch::Uid::Precondition)?;
             let (meta, status) = (object["metadata"].clone(), object.get("status").cloned());
             *object = body.clone();
             patch::merge(&mut object["metadata"], &json!({"uid": meta["uid"]}));
@@ -124,7 +124,7 @@ fn patched(world: &mut World, asked: &Asked, at: &At, key: &Key) -> Result<Answe
         if content == "application/json-patch+json" {
             return patch::json_patch(object, body);
         }
-        patch::meant(object, body)?;
+        patch::meant(object, body, patch::Uid::Field)?;
         match content {
             "application/merge-patch+json" => patch::merge(object, body),
             "application/strategic-merge-patch+json" | "application/apply-patch+yaml" => patch::strategic(object, body),
@@ -137,7 +137,11 @@ fn patched(world: &mut World, asked: &Asked, at: &At, key: &Key) -> Result<Answe
 fn delete(world: &mut World, asked: &Asked, key: &Key) -> Result<Answer, No> {
     let now = world.now();
     let object = world.store.get(key).ok_or(No::NotFound)?.clone();
-    patch::meant(&object, &json!({"metadata": asked.body.get("preconditions").cloned().unwrap_or_default()}))?;
+    patch::meant(
+        &object,
+        &json!({"metadata": asked.body.get("preconditions").cloned().unwrap_or_default()}),
+        patch::Uid::Precondition,
+    )?;
     if is_dry(asked) {
         return Ok(ok(&object));
     }

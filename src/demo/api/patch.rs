@@ -1,6 +1,6 @@
 //! The four kinds of PATCH. Who owns which field is not kept: an apply never meets another manager's conflict here.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::demo::world::store::No;
 
@@ -135,25 +135,41 @@ fn put(into: &mut Value, path: &str, value: Value, insert: bool) -> Result<(), S
     Ok(())
 }
 
-/// What a patch says of the object it is meant for must hold.
-pub fn meant(object: &Value, patch: &Value) -> Result<(), No> {
-    for field in ["uid", "resourceVersion"] {
-        let wanted = patch.pointer(&format!("/metadata/{field}")).unwrap_or(&Value::Null);
-        let there = object.pointer(&format!("/metadata/{field}")).unwrap_or(&Value::Null);
-        if !wanted.is_null() && *wanted != json!("") && wanted != there {
-            let why = if field == "uid" {
-                format!("Precondition failed: UID in precondition: {wanted}, UID in object meta: {there}")
-            } else {
-                "the object has been modified; please apply your changes to the latest version and try again".into()
-            };
+/// How a UID that is not the object's is refused: a precondition of PUT and DELETE, an immutable field to a PATCH.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Uid {
+    Precondition,
+    Field,
+}
+
+/// What a request says of the object it is meant for must hold.
+pub fn meant(object: &Value, said: &Value, uid: Uid) -> Result<(), No> {
+    let differs = |field: &str| {
+        let wanted = said.pointer(&format!("/metadata/{field}"))?.as_str().filter(|wanted| !wanted.is_empty())?;
+        let there = object.pointer(&format!("/metadata/{field}")).and_then(Value::as_str).unwrap_or_default();
+        (wanted != there).then(|| (wanted.to_owned(), there.to_owned()))
+    };
+    match (differs("uid"), uid) {
+        (Some((wanted, there)), Uid::Precondition) => {
+            let why = format!("Precondition failed: UID in precondition: {wanted}, UID in object meta: {there}");
             return Err(No::Conflict(why));
         }
+        (Some((wanted, _)), Uid::Field) => {
+            return Err(No::Invalid(format!("metadata.uid: Invalid value: \"{wanted}\": field is immutable")));
+        }
+        (None, _) => {}
+    }
+    if differs("resourceVersion").is_some() {
+        let why = "the object has been modified; please apply your changes to the latest version and try again";
+        return Err(No::Conflict(why.into()));
     }
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -194,8 +210,10 @@ mod tests {
     #[test]
     fn a_patch_for_another_object_is_a_conflict() {
         let object = json!({"metadata": {"uid": "u", "resourceVersion": "5"}});
-        assert!(meant(&object, &json!({"metadata": {"uid": "u"}})).is_ok());
-        assert!(matches!(meant(&object, &json!({"metadata": {"uid": "v"}})), Err(No::Conflict(_))));
-        assert!(matches!(meant(&object, &json!({"metadata": {"resourceVersion": "4"}})), Err(No::Conflict(_))));
+        let of = |meta: Value, uid: Uid| meant(&object, &json!({"metadata": meta}), uid);
+        assert!(of(json!({"uid": "u", "resourceVersion": ""}), Uid::Field).is_ok());
+        assert!(matches!(of(json!({"uid": "v"}), Uid::Field), Err(No::Invalid(_))));
+        assert!(matches!(of(json!({"uid": "v"}), Uid::Precondition), Err(No::Conflict(_))));
+        assert!(matches!(of(json!({"resourceVersion": "4"}), Uid::Field), Err(No::Conflict(_))));
     }
 }

@@ -4,6 +4,7 @@
 mod deployments;
 pub mod events;
 pub mod fate;
+mod garbage;
 pub mod logs;
 pub mod names;
 pub mod objects;
@@ -97,7 +98,7 @@ impl World {
             }
             self.now = next;
             self.settle();
-            self.traffic.pass(&mut self.store, &self.kubelets, &mut self.logs, step, next);
+            self.traffic.pass(&self.store, &self.kubelets, &mut self.logs, step, next);
             if next.duration_since(self.scraped) >= SCRAPE {
                 self.scraped = next;
                 self.traffic.scrape(&self.store, &self.kubelets, &mut self.series, next);
@@ -123,6 +124,7 @@ impl World {
         }
         self.is_quiet = false;
         for _ in 0..ROUNDS {
+            garbage::collect(&mut self.store, self.now);
             deployments::sync(&mut self.store, self.now);
             replicasets::sync(&mut self.store, self.now);
             self.kubelets.step(&mut self.store, &mut self.logs, self.now);

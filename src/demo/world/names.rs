@@ -1,7 +1,7 @@
 //! Names that look random and are the same for the same seed.
 
 /// A small generator (splitmix64); nothing here is secret.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Names {
     state: u64,
 }

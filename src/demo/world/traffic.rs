@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{
     fate::Conduct,
     logs::Logs,
+    names::Names,
     objects::{image, is_going, is_ready, number, text},
     pods::{Kubelets, Stage},
     store::{Key, Store},
@@ -47,6 +48,8 @@ struct Lines {
 
 #[derive(Debug, Default)]
 pub struct Traffic {
+    /// Its own, so that the names of pods do not hang on how much traffic there was before.
+    noise: Names,
     by: BTreeMap<Key, Counters>,
     /// Who serves, as of this version of the store.
     serving: Vec<Serving>,
@@ -70,14 +73,7 @@ impl Serving {
 
 impl Traffic {
     /// Lets a stretch of traffic pass.
-    pub fn pass(
-        &mut self,
-        store: &mut Store,
-        kubelets: &Kubelets,
-        logs: &mut Logs,
-        by: SignedDuration,
-        now: Timestamp,
-    ) {
+    pub fn pass(&mut self, store: &Store, kubelets: &Kubelets, logs: &mut Logs, by: SignedDuration, now: Timestamp) {
         if self.version != store.version() {
             self.version = store.version();
             self.by.retain(|key, _| store.get(key).is_some());
@@ -87,7 +83,7 @@ impl Traffic {
         let wave = 1.0 + 0.06 * (now.as_second() as f64 / 47.0).sin() + 0.02 * (now.as_second() as f64 / 7.0).sin();
         let each = REQUESTS * wave * by.as_secs_f64() / self.serving.len().max(1) as f64;
         for pod in &self.serving {
-            let (chance, conduct) = (store.names.part(), pod.conduct(now));
+            let (chance, conduct) = (self.noise.part(), pod.conduct(now));
             let counters = self.by.entry(pod.key.clone()).or_default();
             counters.add(each, conduct, chance);
             if counters.last_line.is_none_or(|last| now.duration_since(last) >= LINE_EVERY) {
