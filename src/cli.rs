@@ -154,7 +154,7 @@ pub struct Headless {
     pub output: Output,
 }
 
-#[derive(Debug, Args)]
+#[derive(Default, Debug, Args)]
 pub struct Run {
     /// A file, or the name of a runbook in the library
     pub runbook: String,

@@ -25,15 +25,17 @@ mod console;
 mod demo;
 mod drive;
 mod exit;
+mod library;
 mod log;
 mod open;
 mod prepare;
+mod shipped;
 mod state;
 mod trail;
 mod unattended;
 mod verbs;
 
-use std::process::ExitCode;
+use std::{io::IsTerminal as _, process::ExitCode};
 
 use clap::Parser as _;
 
@@ -89,7 +91,10 @@ fn say(message: &str) {
 
 fn job(cli: Cli) -> Result<u8, Fault> {
     let Some(verb) = cli.verb else {
-        return Err(Fault::usage("which command? `ripcord --help` lists them; `ripcord run RUNBOOK` is the first"));
+        if !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
+            return Err(Fault::usage("which command? `ripcord --help` lists them; `ripcord run RUNBOOK` is the first"));
+        }
+        return library::open(&config::in_force(cli.common)?);
     };
     match verb {
         // These need nothing of the machine, so nothing of it can be in their way.

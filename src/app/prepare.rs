@@ -9,7 +9,7 @@ use std::{
 use secrecy::SecretString;
 use serde_json::Value;
 
-use super::{Fault, asking, clock, state};
+use super::{Fault, asking, clock, shipped, state};
 use crate::{
     audit::{TrailFile, approved, canonical::hex, ledger},
     cli::{Common, Run as RunArgs},
@@ -93,9 +93,20 @@ pub fn read_answers(path: Option<&Path>) -> Result<Answers, Fault> {
 
 /// A new run of a runbook.
 pub fn prepare(common: &Common, args: &RunArgs, answers: &Answers) -> Result<Prepared, Fault> {
-    let path = state::find_runbook(&args.runbook)?;
+    let path = match state::find_runbook(&args.runbook) {
+        Ok(path) => path,
+        Err(fault) => return shipped(common, args, answers).unwrap_or(Err(fault)),
+    };
     let loaded = load(&path)?;
     prepare_loaded(common, args, answers, &path, loaded)
+}
+
+/// A runbook that comes with the program, where no file has that name.
+fn shipped(common: &Common, args: &RunArgs, answers: &Answers) -> Option<Result<Prepared, Fault>> {
+    let (name, text) = shipped::ALL.iter().find(|(name, _)| *name == args.runbook)?;
+    let path = format!("shipped/{name}.yaml");
+    let loaded = runbook::load_str(&path, text).ok()?;
+    Some(prepare_loaded(common, args, answers, Path::new(&path), loaded))
 }
 
 /// The same of a runbook that was loaded already.

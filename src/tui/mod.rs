@@ -3,6 +3,7 @@
 pub mod dialog;
 pub mod edit;
 pub mod keymap;
+pub mod library;
 pub mod state;
 pub mod terminal;
 pub mod text;

@@ -20,6 +20,7 @@ use super::{
 use crate::{
     engine::{
         Ask, Command, Run,
+        fact::Tick,
         state::{Lane, Phase},
     },
     runbook::{model::Action, value::StepId},
@@ -203,7 +204,7 @@ fn open(ui: &mut Ui, run: &Run, ask: &Ask) -> Vec<Act> {
             ui.status = Some(format!("put the cursor on a pod (pane 3, j and k), then r: {reason}"));
             return acts;
         }
-        Ask::Checklist { step } => Kind::Checklist { step: step.clone(), row: 0 },
+        Ask::Checklist { step } => Kind::Checklist { step: step.clone(), row: first_open(run, step) },
         Ask::Manual { step } => {
             let wants = match run.step(step).and_then(|step| step.common.evidence.as_ref()) {
                 None => Evidence::Nothing,
@@ -223,6 +224,17 @@ fn open(ui: &mut Ui, run: &Run, ask: &Ask) -> Vec<Act> {
     };
     show(ui, kind);
     acts
+}
+
+/// The first item that waits for a person.
+fn first_open(run: &Run, step: &StepId) -> usize {
+    let Some(state) = run.state(step) else { return 0 };
+    let Some(Action::Checklist(list)) = state.intent.as_deref().map(|intent| &intent.action) else { return 0 };
+    let done = |id: &String| {
+        let tick = state.ticks.get(id).map(|item| item.tick);
+        matches!(tick, Some(Tick::Operator | Tick::Auto | Tick::Overridden))
+    };
+    list.items.iter().position(|item| !done(&item.id)).unwrap_or(0)
 }
 
 fn fields(run: &Run, step: &StepId) -> Vec<(String, Edit)> {
