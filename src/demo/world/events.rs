@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::{
+    names::hash_of,
     objects::{number, text},
     store::{Key, Store, stamp},
 };
@@ -65,7 +66,9 @@ fn again(store: &mut Store, key: &Key, now: Timestamp) {
 
 fn first(store: &mut Store, about: &Value, namespace: &str, said: &Said<'_>, now: Timestamp) {
     let Some(kind) = usual("Event") else { return };
-    let name = format!("{}.{:016x}", text(about, "/metadata/name"), store.names.number());
+    // Not from the store's names: how often something is said must not change what pods are called.
+    let word = hash_of(&format!("{} {} {}", text(about, "/metadata/uid"), said.reason, said.message));
+    let name = format!("{}.{word}", text(about, "/metadata/name"));
     let event = json!({
         "metadata": {"name": name},
         "involvedObject": {
