@@ -78,7 +78,7 @@ pub(super) fn words(kind: &str, fact: &Value) -> String {
         }
         "note.added" => format!("{}: {}", by(fact), get("text")),
         _ => {
-            let parts = [step(), by(fact), get("why"), get("prompt"), get("note"), get("detail")];
+            let parts = [step(), by(fact), get("why"), get("reason"), get("prompt"), get("note"), get("detail")];
             parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")
         }
     }

@@ -18,6 +18,8 @@ mod metrics;
 #[cfg(feature = "app")]
 mod runner;
 #[cfg(feature = "app")]
+mod scenarios;
+#[cfg(feature = "app")]
 mod surface;
 mod trail;
 mod walls;
