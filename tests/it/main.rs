@@ -12,6 +12,8 @@ mod effects;
 #[cfg(feature = "app")]
 mod gates;
 #[cfg(feature = "app")]
+mod killed;
+#[cfg(feature = "app")]
 mod kube;
 #[cfg(feature = "app")]
 mod metrics;
