@@ -7,10 +7,17 @@ use std::{
 };
 
 use super::{Fault, clock};
-use crate::audit::{TRAIL, is_held, ledger, verify};
+use crate::audit::{TRAIL, is_held, ledger, read_records, verify};
 
 /// More than the longest record.
 const LAST_BYTES: u64 = 128 << 10;
+
+/// Tells the ledger that a run began.
+pub fn open(state_dir: &Path, run: &str, chain: String) -> Result<(), Fault> {
+    let entry = ledger::Entry::Opened { run: run.to_owned(), chain };
+    ledger::append(state_dir, clock::now().wall.as_millisecond(), &entry)
+        .map_err(|error| Fault::trail(format!("the ledger cannot be written: {error}")))
+}
 
 /// Tells the ledger how a run ended.
 pub fn close(state_dir: &Path, run: &str, head: String, sequence: u64) -> Result<(), Fault> {
@@ -22,7 +29,12 @@ pub fn close(state_dir: &Path, run: &str, head: String, sequence: u64) -> Result
 /// Anchors every run that is closed, whole, held by nobody, and that the ledger still takes for open.
 /// What cannot be anchored stays as it is: `trail verify` says what is wrong with it.
 pub fn what_was_left(state_dir: &Path) {
-    let Ok(entries) = ledger::read(state_dir) else { return };
+    let entries = match ledger::read(state_dir) {
+        Ok(entries) => entries,
+        Err(ledger::Unread::Gone(_)) => Vec::new(),
+        Err(ledger::Unread::Broken { .. }) => return,
+    };
+    adopt_newborn(state_dir, &entries);
     for run in ledger::unclosed(&entries) {
         let dir = state_dir.join("runs").join(&run);
         if !looks_closed(&dir).unwrap_or(false) || is_held(&dir) {
@@ -32,6 +44,24 @@ pub fn what_was_left(state_dir: &Path) {
         // Open or unanchored (2) and a mended tear (3) are no reason against an anchor; anything else is.
         if verdict.closed && verdict.findings.iter().all(|finding| matches!(finding.exit, 2 | 3)) {
             let _ = close(state_dir, &run, verdict.head, verdict.records);
+        }
+    }
+}
+
+/// A process may die between a run's first record and the ledger's line of it: that line is written now.
+/// Only for a run of one record; a longer one that the ledger does not know came from elsewhere.
+fn adopt_newborn(state_dir: &Path, entries: &[ledger::Entry]) {
+    let folders = std::fs::read_dir(state_dir.join("runs")).into_iter().flatten().flatten();
+    for run in folders.map(|entry| entry.file_name().to_string_lossy().into_owned()) {
+        let dir = state_dir.join("runs").join(&run);
+        let known = entries.iter().any(|entry| entry.run() == run);
+        let small = dir.join(TRAIL).metadata().is_ok_and(|file| (1..LAST_BYTES).contains(&file.len()));
+        if known || !small || is_held(&dir) {
+            continue;
+        }
+        let Ok((records, None)) = read_records(&dir) else { continue };
+        if let [(only, _)] = records.as_slice() {
+            let _ = open(state_dir, &run, only.chain.clone());
         }
     }
 }

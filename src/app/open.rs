@@ -102,11 +102,14 @@ fn wire(
 /// Opens a new run: its first record is durable when this returns.
 pub fn fresh(prepared: Prepared, doors: &Doors) -> Result<Live, Fault> {
     let trail = prepared.create()?;
+    let chain = trail.chain_uid().to_owned();
     let Prepared { opened, secrets, redactor, state_dir, .. } = prepared;
     let operator = opened.operator.name.clone();
     let (world, ends) = wire(trail.dir(), &opened, secrets, &redactor, doors)?;
     let first = Fact::RunOpened(Box::new(opened.clone()));
     let session = Session::open(clock::now(), opened, trail, world).map_err(|error| Fault::trail(error.to_string()))?;
+    // Behind the first record: of a run that dies before it, the ledger has nothing to miss.
+    anchor::open(&state_dir, &session.run().opened().run, chain)?;
     let first = vec![(session.last().clone(), vec![first])];
     Ok(Live { session, ends, redactor, state_dir, operator, first })
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{Fault, asking, clock, shipped, state};
 use crate::{
-    audit::{TrailFile, approved, canonical::hex, ledger},
+    audit::{TrailFile, approved, canonical::hex},
     cli::{Common, Run as RunArgs},
     effects::{
         kube::{
@@ -49,7 +49,7 @@ impl Prepared {
         self.state_dir.join("runs").join(&self.opened.run)
     }
 
-    /// Makes the folder with the approved bytes, the trail, and the ledger's line.
+    /// Makes the folder with the approved bytes and the trail; the ledger hears of it once there is a record.
     pub fn create(&self) -> Result<TrailFile, Fault> {
         let dir = self.dir();
         let trail = TrailFile::create(&dir, &self.opened, &clock::boot_id(), self.redactor.clone());
@@ -60,9 +60,6 @@ impl Prepared {
             let kept = dir.join("runbook").join(approved::name(index, path));
             keep(&kept, bytes).map_err(|error| Fault::trail(format!("{}: {error}", kept.display())))?;
         }
-        let entry = ledger::Entry::Opened { run: self.opened.run.clone(), chain: trail.chain_uid().to_owned() };
-        ledger::append(&self.state_dir, clock::now().wall.as_millisecond(), &entry)
-            .map_err(|error| Fault::trail(format!("the ledger cannot be written: {error}")))?;
         Ok(trail)
     }
 }

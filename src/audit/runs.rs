@@ -42,7 +42,8 @@ pub fn list(state_dir: &Path) -> Vec<RunSummary> {
     names.reverse();
     names
         .iter()
-        .filter(|name| state_dir.join("runs").join(name).join(TRAIL).exists())
+        // Without a record nothing was done in it; `verify` tells of such a folder.
+        .filter(|name| state_dir.join("runs").join(name).join(TRAIL).metadata().is_ok_and(|file| file.len() > 0))
         .map(|name| summary(state_dir, name))
         .collect()
 }

@@ -108,9 +108,12 @@ pub fn verify(state_dir: &Path, run: &str) -> Verdict {
     let file = match open_plain(&dir.join(TRAIL)) {
         Ok(file) => file,
         Err(error) => {
-            let was_here = entries.is_ok_and(|entries| entries.iter().any(|entry| entry.run() == run));
-            let (exit, tail) =
-                if was_here { (1, ", and the ledger knows this run: it was taken away") } else { (4, "") };
+            let never = error.kind() == std::io::ErrorKind::NotFound && dir.is_dir();
+            let (exit, tail) = match knows(&entries, run) {
+                true => (1, ", and the ledger knows this run: it was taken away"),
+                false if never => (2, STILLBORN),
+                false => (4, ""),
+            };
             verdict.find(exit, format!("the trail cannot be read: {error}{tail}"));
             return verdict.settle();
         }
@@ -120,7 +123,10 @@ pub fn verify(state_dir: &Path, run: &str) -> Verdict {
     let Walk { mut verdict, before, run: told, .. } = walk;
     let Some(last) = before else {
         if verdict.findings.is_empty() {
-            verdict.find(1, "the trail is empty");
+            match knows(&entries, run) || entries.is_err() {
+                true => verdict.find(1, "the trail is empty"),
+                false => verdict.find(2, format!("the trail is empty{STILLBORN}")),
+            }
         }
         return verdict.settle();
     };
@@ -138,6 +144,13 @@ pub fn verify(state_dir: &Path, run: &str) -> Verdict {
     }
     verdict.not_checked.push("anchors outside this machine (cluster, release description, sink)".into());
     verdict.settle()
+}
+
+/// Of a run without a record that the ledger was never told of.
+const STILLBORN: &str = "; its process died before the first record, so nothing was done in this run";
+
+fn knows(entries: &Result<Vec<Entry>, Unread>, run: &str) -> bool {
+    entries.as_ref().is_ok_and(|entries| entries.iter().any(|entry| entry.run() == run))
 }
 
 /// A run's folder lies directly in `runs/`.

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::Read as _,
+    io::{Read as _, Write as _},
     process::Stdio,
     time::{Duration, Instant},
 };
@@ -75,10 +75,17 @@ fn runs(desk: &Desk) -> Vec<String> {
 
 /// What a person says who looks at what happened: done if it was done, again if it was not.
 fn answers(desk: &Desk, out: &str) {
-    let step = out.split("nobody knows what became of ").nth(1).and_then(|rest| rest.split(':').next());
-    let Some(step) = step else { return };
-    let word = if ran(desk).contains_key(step) { "succeeded" } else { "retry" };
-    desk.write("answers.yaml", &format!("steps: {{{step}: {{onUnknown: {word}}}}}\n"));
+    let unknown = out.split("nobody knows what became of ").nth(1).and_then(|rest| rest.split(':').next());
+    let failed = out.split("unanswered: ").nth(1).and_then(|rest| rest.split_once(" failed (cancelled)"));
+    let is_done = |step: &str| ran(desk).contains_key(step);
+    let answer = match (unknown, failed) {
+        (Some(step), _) if is_done(step) => format!("steps: {{{step}: {{onUnknown: succeeded}}}}\n"),
+        (Some(step), _) => format!("steps: {{{step}: {{onUnknown: retry}}}}\n"),
+        (None, Some((step, _))) if is_done(step) => panic!("{step} is called cancelled and was done"),
+        (None, Some((step, _))) => format!("steps: {{{step}: {{onFailure: [retry]}}}}\n"),
+        (None, None) => panic!("asked for something else: {out}"),
+    };
+    desk.write("answers.yaml", &answer);
 }
 
 /// Kills one run again and again until it gets through.
@@ -87,8 +94,9 @@ fn round(dice: &mut Dice, whole: Duration) {
     desk.write("answers.yaml", "steps: {}\n");
     let micros = u64::try_from(whole.as_micros()).unwrap();
     let mut acknowledged: Told = Vec::new();
+    let mut last = String::new();
     for life in 0.. {
-        assert!(life < 40, "it never gets through");
+        assert!(life < 40, "it never gets through: {last}");
         let known = runs(&desk);
         let args: &[&str] = match known.first() {
             None => &["run", "t.yaml", "--headless", "-o", "json"],
@@ -97,6 +105,7 @@ fn round(dice: &mut Dice, whole: Duration) {
         let mercy = (life < 4).then(|| Duration::from_micros(dice.below(micros)));
         let (exit, new, out) = live(&desk, args, mercy);
         acknowledged.extend(new);
+        last = format!("exit {exit:?} {out}");
         let Some(run) = runs(&desk).first().cloned() else { continue };
         let (_, shown) = desk.ripcord(&["trail", "show", &run, "-o", "json"]);
         let stored = told(
@@ -107,7 +116,9 @@ fn round(dice: &mut Dice, whole: Duration) {
         }
         assert!(ran(&desk).values().all(|times| *times == 1), "{:?} ran twice\n{shown}", ran(&desk));
         let (verdict, said) = desk.ripcord(&["trail", "verify", &run]);
-        assert!([0, 2, 3].contains(&verdict), "{said}");
+        // Killed between the first record and the ledger's line: the next start writes it.
+        let newborn = verdict == 4 && said.contains("the ledger") && said.contains("1 to 1,");
+        assert!([0, 2, 3].contains(&verdict) || newborn, "{said}");
         match exit {
             Some(0) => break,
             Some(3) => answers(&desk, &out),
@@ -117,8 +128,9 @@ fn round(dice: &mut Dice, whole: Duration) {
         }
     }
     assert_eq!(ran(&desk).into_keys().collect::<Vec<_>>(), STEPS);
+    // A console that was killed before its first record leaves a folder in which nothing was done.
     let (exit, said) = desk.ripcord(&["trail", "verify", "--all"]);
-    assert!(exit == 0 || exit == 3, "{exit} {said}");
+    assert!([0, 3].contains(&exit) || (exit == 2 && said.contains("died before the first record")), "{exit} {said}");
 }
 
 fn rounds(count: usize) {
@@ -129,7 +141,8 @@ fn rounds(count: usize) {
     assert_eq!(exit, Some(0), "{out}");
     let whole = begun.elapsed();
     for number in 0..count {
-        println!("round {number}, SEED={}", dice.0);
+        // Shown when it fails; give it back as SEED.
+        let _ = writeln!(std::io::stderr(), "round {number}, SEED={}", dice.0);
         round(&mut dice, whole);
     }
 }
