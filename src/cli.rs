@@ -70,6 +70,9 @@ pub enum Verb {
     /// Print every problem of runbooks at once
     #[command(after_help = "Example: ripcord check runbooks/*.yaml")]
     Check(Check),
+    /// Only the live panes: pods, events, logs; the first act in it opens a run named watch
+    #[command(after_help = "Example: ripcord watch -n ml-system-production -l app=ml-api")]
+    Watch(Watch),
     /// Go on with an unfinished run
     #[command(after_help = "Example: ripcord resume 20261123T201455Z-tour-1a2b")]
     Resume(Resume),
@@ -189,6 +192,13 @@ pub struct Check {
     pub runbooks: Vec<PathBuf>,
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct Watch {
+    /// Only pods with these labels
+    #[arg(short = 'l', long, value_name = "SELECTOR")]
+    pub selector: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -63,7 +63,10 @@ fn load(common: &Common) -> Result<Library, Fault> {
     }
     let mut own = Vec::new();
     for file in state::library()? {
-        own.push(of_file(&file, &last, now));
+        let entry = of_file(&file, &last, now);
+        if entry.name != "demo" {
+            own.push(entry); // the demo's book needs the demo's cluster
+        }
     }
     for (name, text) in shipped::ALL {
         let known = own.iter().any(|entry: &Entry| entry.name == *name);

@@ -34,6 +34,7 @@ mod state;
 mod trail;
 mod unattended;
 mod verbs;
+mod watch;
 
 use std::{io::IsTerminal as _, process::ExitCode};
 
@@ -124,6 +125,7 @@ fn run_job(common: &Common, verb: Verb) -> Result<u8, Fault> {
     match verb {
         Verb::Run(run) => drive::run(common, &run),
         Verb::Demo(args) => demo::play(common, &args),
+        Verb::Watch(args) => watch::open(common, &args),
         Verb::Resume(resume) => drive::resume(common, &resume),
         Verb::Rollback(rollback) => drive::rollback(common, &rollback),
         Verb::Approve(approve) => drive::approve(common, &approve),

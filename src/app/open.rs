@@ -65,7 +65,7 @@ pub struct Ends {
     pub loans: mpsc::Receiver<Loan>,
 }
 
-fn wire(
+pub fn wire(
     dir: &Path,
     opened: &Opened,
     secrets: SecretStore,

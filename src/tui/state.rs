@@ -14,7 +14,9 @@ use super::{
 };
 use crate::{
     engine::message::Selected,
-    observe::{alerts::AlertsView, cluster::ClusterView, logs::LogView, metrics::MetricsView, output::OutputTail},
+    observe::{
+        Observation, alerts::AlertsView, cluster::ClusterView, logs::LogView, metrics::MetricsView, output::OutputTail,
+    },
     runbook::value::StepId,
 };
 
@@ -81,6 +83,19 @@ impl Default for Seen {
     }
 }
 
+impl Seen {
+    /// Takes one observation in.
+    pub fn take(&mut self, now: Timestamp, seen: Observation) {
+        match seen {
+            Observation::Output(line) => self.output.push(&line),
+            Observation::Cluster(news) => self.cluster.apply(now, news),
+            Observation::Logs(news) => self.logs.apply(news),
+            Observation::Metrics(news) => self.metrics.apply(news),
+            Observation::Alerts(news) => self.alerts.apply(now, news),
+        }
+    }
+}
+
 /// How far each scrolled text reaches, as the last frame had it: no key scrolls past an end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reach {
@@ -116,6 +131,8 @@ pub struct Ui {
     /// The run acts on a cluster: there are pods to show.
     pub has_cluster: bool,
     pub has_metrics: bool,
+    /// Only looking: there are no steps to show.
+    pub watching: bool,
     /// The row looked at; `None` follows the run.
     pub selected: Option<StepId>,
     /// The number of the line the output ends before; `None` follows.
@@ -182,6 +199,7 @@ impl Ui {
         let there = |pane: &Pane| match pane {
             Pane::Pods | Pane::Events | Pane::Logs => self.has_cluster,
             Pane::Metrics => self.has_metrics,
+            Pane::Runbook | Pane::Step | Pane::Output => !self.watching,
             _ => true,
         };
         Pane::NUMBERED.into_iter().filter(there).collect()
@@ -193,12 +211,13 @@ impl Ui {
     }
 
     pub fn tab(&self) -> Pane {
-        self.tab.filter(|tab| self.tabs().contains(tab)).unwrap_or(Pane::Step)
+        let first = if self.watching { Pane::Pods } else { Pane::Step };
+        self.tab.filter(|tab| self.tabs().contains(tab)).unwrap_or(first)
     }
 
     /// Logs or output: the one looked at last.
     pub fn lower(&self) -> Pane {
-        self.lower.unwrap_or(Pane::Output)
+        self.lower.unwrap_or(if self.watching { Pane::Logs } else { Pane::Output })
     }
 
     pub fn focus_on(&mut self, pane: Pane) {

@@ -1,8 +1,8 @@
 //! The console's loop over a live run: hear, handle, draw. Keys come first and draw at once.
 
-mod answering;
-mod eyes;
-mod shell;
+pub mod answering;
+pub mod eyes;
+pub mod shell;
 mod tty;
 
 use std::time::{Duration, Instant};
@@ -307,13 +307,7 @@ impl Console {
         let mut next = Some(first);
         let mut taken = 0;
         while let Some(seen) = next {
-            match seen {
-                Observation::Output(line) => self.ui.seen.output.push(&line),
-                Observation::Cluster(news) => self.ui.seen.cluster.apply(now, news),
-                Observation::Logs(news) => self.ui.seen.logs.apply(news),
-                Observation::Metrics(news) => self.ui.seen.metrics.apply(news),
-                Observation::Alerts(news) => self.ui.seen.alerts.apply(now, news),
-            }
+            self.ui.seen.take(now, seen);
             taken += 1;
             next = if taken < 4096 { self.live.ends.observations.try_recv().ok() } else { None };
         }
@@ -393,6 +387,6 @@ fn opened_to_act(before: Option<&Dialog>, after: Option<&Dialog>) -> bool {
         && before.is_none_or(|before| std::mem::discriminant(&before.kind) != std::mem::discriminant(&after.kind))
 }
 
-fn terminal(error: std::io::Error) -> Fault {
+pub fn terminal(error: std::io::Error) -> Fault {
     Fault::failed(format!("the terminal failed: {error}; `ripcord resume` goes on"))
 }

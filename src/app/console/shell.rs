@@ -1,6 +1,7 @@
 //! `x`: a shell in a container, on the operator's own terminal. The session is recorded before anything is typed.
 
 use std::{
+    path::PathBuf,
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
@@ -11,11 +12,78 @@ use tokio::sync::mpsc;
 use super::{Console, Fault, terminal, tty::Tty};
 use crate::{
     effects::{
-        kube::shell::{self, ShellSpec},
+        kube::{
+            connect::Cluster,
+            shell::{self, ShellEnd, ShellSpec},
+        },
         output::{self, FOLDER},
     },
     engine::{Actor, Command, Fact, message::Via},
+    redact::Redactor,
+    tui::terminal::Screen,
 };
+
+/// A session that is about to begin: where, and where it is recorded.
+pub struct Session {
+    pub namespace: String,
+    pub pod: String,
+    pub run_dir: PathBuf,
+    /// Of the recording, inside the run's folder of outputs.
+    pub name: String,
+}
+
+impl Session {
+    /// Its folder is there, its recording has a name of its own.
+    pub fn new(run_dir: PathBuf, namespace: &str, pod: String) -> Result<Self, String> {
+        static COUNT: AtomicU32 = AtomicU32::new(1);
+        output::folder(&run_dir).map_err(|error| format!("nothing unrecorded runs: {error}"))?;
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("shell-{}-{number}.cast", std::process::id());
+        Ok(Self { namespace: namespace.to_owned(), pod, run_dir, name })
+    }
+
+    /// What the trail says before anything is typed.
+    pub fn announced(&self) -> Command {
+        let text = format!("opens a shell in {} / {}; recorded in {FOLDER}/{}", self.namespace, self.pod, self.name);
+        Command::Note { text }
+    }
+
+    /// The fact that names the recording once it is whole.
+    pub fn recorded(&self, by: &str, sha256: String) -> Command {
+        let by = Actor::system(by.to_owned(), Via::Console);
+        let (pod, file) = (self.pod.clone(), format!("{FOLDER}/{}", self.name));
+        Command::Record { fact: Box::new(Fact::ShellRecorded { by, pod, container: String::new(), file, sha256 }) }
+    }
+
+    /// Has the terminal until the shell ends.
+    pub async fn attach(
+        &self,
+        cluster: &Cluster,
+        screen: &mut Screen,
+        secrets: &Redactor,
+    ) -> Result<anyhow::Result<ShellEnd>, Fault> {
+        let (columns, rows) = crossterm::terminal::size().unwrap_or((80, 24));
+        let spec = ShellSpec {
+            namespace: self.namespace.clone(),
+            pod: self.pod.clone(),
+            container: None,
+            command: shell::DEFAULT.map(str::to_owned).to_vec(),
+            columns,
+            rows,
+        };
+        let (input, output) = (Tty::open().map_err(terminal)?, Tty::open().map_err(terminal)?);
+        screen.leave();
+        enable_raw_mode().map_err(terminal)?;
+        let (sizes, heard) = mpsc::channel(4);
+        let sizing = tokio::spawn(tell_sizes(sizes, (columns, rows)));
+        let cast = self.run_dir.join(FOLDER).join(&self.name);
+        let ended = shell::shell(cluster, &spec, input, output, heard, &cast, secrets).await;
+        sizing.abort();
+        let _ = disable_raw_mode();
+        screen.back().map_err(terminal)?;
+        Ok(ended)
+    }
+}
 
 impl Console {
     /// Returns when the shell has ended; the fact names its recording.
@@ -28,45 +96,23 @@ impl Console {
             self.ui.status = Some("the cluster is not there yet".into());
             return Ok(());
         };
-        static COUNT: AtomicU32 = AtomicU32::new(1);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("shell-{}-{number}.cast", std::process::id());
-        let cast = self.live.run_dir().join(FOLDER).join(&name);
-        if let Err(error) = output::folder(&self.live.run_dir()) {
-            self.ui.status = Some(format!("nothing unrecorded runs: {error}"));
-            return Ok(());
-        }
-        let (columns, rows) = crossterm::terminal::size().unwrap_or((80, 24));
-        let spec = ShellSpec {
-            namespace: self.eyes.pod_namespace().to_owned(),
-            pod: pod.clone(),
-            container: None,
-            command: shell::DEFAULT.map(str::to_owned).to_vec(),
-            columns,
-            rows,
+        let session = match Session::new(self.live.run_dir(), self.eyes.pod_namespace(), pod) {
+            Ok(session) => session,
+            Err(why) => {
+                self.ui.status = Some(why);
+                return Ok(());
+            }
         };
-        let said =
-            Command::Note { text: format!("opens a shell in {} / {pod}; recorded in {FOLDER}/{name}", spec.namespace) };
-        self.command(said);
+        self.command(session.announced());
         if self.refused || self.ui.halted.is_some() {
             return Ok(()); // nothing unrecorded runs
         }
-        let (input, output) = (Tty::open().map_err(terminal)?, Tty::open().map_err(terminal)?);
-        self.screen.leave();
-        enable_raw_mode().map_err(terminal)?;
-        let (sizes, heard) = mpsc::channel(4);
-        let sizing = tokio::spawn(tell_sizes(sizes, (columns, rows)));
-        let ended = shell::shell(&cluster, &spec, input, output, heard, &cast, &self.live.redactor).await;
-        sizing.abort();
-        let _ = disable_raw_mode();
-        self.screen.back().map_err(terminal)?;
-        match ended {
+        match session.attach(&cluster, &mut self.screen, &self.live.redactor).await? {
             Ok(end) => {
-                let by = Actor::system(self.live.operator.clone(), Via::Console);
-                let file = format!("{FOLDER}/{name}");
-                let fact = Fact::ShellRecorded { by, pod, container: String::new(), file, sha256: end.sha256 };
-                self.command(Command::Record { fact: Box::new(fact) });
-                self.ui.status = Some(format!("the shell ended after {} s; its recording is {name}", end.seconds));
+                let told = session.recorded(&self.live.operator, end.sha256);
+                self.command(told);
+                self.ui.status =
+                    Some(format!("the shell ended after {} s; its recording is {}", end.seconds, session.name));
             }
             Err(error) => self.ui.status = Some(format!("no shell: {error:#}")),
         }

@@ -43,6 +43,7 @@ fn left<'a>(scene: &Scene<'_>, room: usize) -> Vec<Span<'a>> {
         (context, namespace) => format!("{context}/{namespace}"),
     };
     let mode = match (opened.read_only, scene.run.lane()) {
+        _ if scene.ui.watching => ("WATCH", Tone::Plain),
         _ if scene.run.is_closed() => ("OVER", Tone::Dim),
         (true, _) => ("READ-ONLY", Tone::Warn),
         (false, Lane::Rollback) => ("ROLLING BACK", Tone::Bad),
@@ -104,6 +105,7 @@ pub fn tone(of: freshness::Tone) -> Tone {
 
 fn status(scene: &Scene<'_>) -> (&'static str, Tone) {
     match scene.run.status() {
+        _ if scene.ui.watching => ("", Tone::Plain),
         RunStatus::Open if !scene.run.is_started() => ("not begun", Tone::Dim),
         RunStatus::Open => ("open", Tone::Busy),
         RunStatus::Succeeded => ("SUCCEEDED", Tone::Good),

@@ -27,7 +27,24 @@ pub fn panes(scene: &Scene<'_>, body: Rect) -> Vec<(Shown, Rect)> {
     if ui.full || ui.focus.is_over() {
         return vec![(Shown::Pane(ui.focus), body)];
     }
-    if body.width >= 110 && body.height >= 27 { wide(scene, body) } else { narrow(scene, body) }
+    match (body.width >= 110 && body.height >= 27, ui.watching) {
+        (_, true) => watching(scene, body),
+        (true, false) => wide(scene, body),
+        (false, false) => narrow(scene, body),
+    }
+}
+
+/// No steps: pods and events above logs, or one of them with the others as tabs.
+fn watching(scene: &Scene<'_>, area: Rect) -> Vec<(Shown, Rect)> {
+    let ui = scene.ui;
+    if area.width < 100 || area.height < 24 {
+        let [tabs, pane] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
+        return vec![(Shown::Tabs, tabs), (Shown::Pane(ui.tab()), pane)];
+    }
+    let panes = ui.panes();
+    let weights = panes.iter().map(|pane| Constraint::Fill(weight(ui, *pane)));
+    let places = Layout::vertical(weights).split(area);
+    panes.into_iter().map(Shown::Pane).zip(places.iter().copied()).collect()
 }
 
 /// Steps on the left, what they act on on the right, logs and output below.

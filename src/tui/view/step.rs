@@ -64,9 +64,12 @@ impl Lines<'_, '_> {
         if is_current || (run.current().is_none() && !run.is_closed()) {
             self.next();
         }
-        if let Some(doc) = &step.common.doc {
+        // What a gate says now is what one looks for; what it is for can wait.
+        let is_gate = matches!(step.action, Action::Analysis(_));
+        let doc = step.common.doc.as_ref().map(|doc| run.text_for(id, doc));
+        if let Some(doc) = doc.as_ref().filter(|_| !is_gate) {
             self.gap();
-            self.text(Tone::Plain, &run.text_for(id, doc));
+            self.text(Tone::Plain, doc);
         }
         let state = run.state(id);
         let intent = state
@@ -82,6 +85,10 @@ impl Lines<'_, '_> {
         }
         if let Some(state) = state {
             self.standing(state);
+        }
+        if let Some(doc) = doc.filter(|_| is_gate) {
+            self.gap();
+            self.text(Tone::Plain, &doc);
         }
     }
 
