@@ -145,10 +145,11 @@ pub fn rollback(common: &Common, args: &cli::Rollback) -> Result<u8, Fault> {
     let policy = policy(&opened(&state_dir, &run)?, &flags, answers.clone())?;
     if audit::is_held(&dir) {
         let request = Request { by: me()?, command: Command::Rollback { why: args.why.clone() } };
+        let before = audit::read_records(&dir).map_or(0, |(records, _)| records.len());
         let file = requests::leave(&dir, &request)
             .map_err(|error| Fault::failed(format!("the request cannot be left: {error}")))?;
         if taken(&file) {
-            return follow(&state_dir, &run);
+            return follow(&state_dir, &run, before);
         }
         let _ = std::fs::remove_file(&file);
         if !args.take_over {
@@ -218,10 +219,9 @@ fn end_holder(dir: &Path) -> Result<(), Fault> {
     Err(Fault::failed(format!("process {} does not let go of the run", holder.pid)))
 }
 
-/// Prints another console's run until it is closed.
-fn follow(state_dir: &Path, run: &str) -> Result<u8, Fault> {
+/// Prints another console's run from a record on, until it is closed.
+fn follow(state_dir: &Path, run: &str, mut shown: usize) -> Result<u8, Fault> {
     let dir = state_dir.join("runs").join(run);
-    let mut shown = audit::read_records(&dir).map_or(0, |(records, _)| records.len().saturating_sub(1));
     outln!("the console that holds {run} has taken it");
     loop {
         let (records, _) = audit::read_records(&dir).map_err(|error| Fault::trail(error.to_string()))?;

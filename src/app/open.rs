@@ -8,7 +8,7 @@ use std::{
 use tokio::sync::mpsc;
 
 use super::{
-    Fault, anchor, clock,
+    Fault, anchor, clock, exit,
     prepare::{self, Prepared},
     state,
 };
@@ -31,7 +31,7 @@ use crate::{
     observe::Observation,
     redact::Redactor,
     runbook::Loaded,
-    session::{Receipt, Session},
+    session::{Journal as _, Now, Receipt, Session},
 };
 
 /// A run that lives in this process.
@@ -124,10 +124,10 @@ pub fn resume(state_dir: &Path, run: &str, answers: &Answers, doors: &Doors) -> 
     let (mut trail, reopened, told) =
         TrailFile::reopen(&dir, &state::host(), &clock::boot_id(), redactor.clone()).map_err(open_fault)?;
     let told_run = Run::replay(&reopened.facts).map_err(|corrupt| Fault::trail(corrupt.to_string()))?;
-    if told_run.is_closed() {
-        return Err(Fault::usage(format!("{run} is closed; `ripcord run` opens a new one")));
-    }
     let now = clock::now();
+    if told_run.is_closed() {
+        return Err(close_late(state_dir, run, now, &mut trail, &told_run));
+    }
     let operator = state::operator()?.value;
     trail
         .hold_as(std::process::id(), &operator, &now.wall.to_string())
@@ -144,6 +144,16 @@ pub fn resume(state_dir: &Path, run: &str, answers: &Answers, doors: &Doors) -> 
         first.extend(recorded.receipt.map(|receipt| (receipt, recorded.facts)));
     }
     Ok(Live { session, ends, redactor, state_dir: state_dir.to_owned(), operator, first })
+}
+
+/// It ended with the disk full: its end stands in the reserve, and is told now.
+fn close_late(state_dir: &Path, run: &str, now: Now, trail: &mut TrailFile, told: &Run) -> Fault {
+    let written = match trail.append(now, &[]) {
+        Ok(receipt) => anchor::close(state_dir, run, receipt.head, receipt.sequence),
+        Err(error) => Err(Fault::trail(format!("what the reserve holds cannot be written yet: {error}"))),
+    };
+    let message = format!("{run} ended while its trail could not be written; the trail tells it all now");
+    written.err().unwrap_or(Fault { exit: exit::of_status(told.status()), message })
 }
 
 /// The way back of a closed run: a new run, linked to it, with its baseline and its lane.

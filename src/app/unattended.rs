@@ -60,6 +60,8 @@ impl Loop {
         let mut terminate = signal(SignalKind::terminate()).map_err(fault)?;
         let mut hangup = signal(SignalKind::hangup()).map_err(fault)?;
         loop {
+            // First what others said: an approval may have been left while nobody drove the run.
+            self.take_requests()?;
             while self.answer()? {}
             if self.live.session.run().is_closed() || self.left.is_some() {
                 return Ok(());

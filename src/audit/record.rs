@@ -240,6 +240,11 @@ impl<'a> Line<'a> {
     }
 }
 
+/// A fact as the reserve keeps it, with the time it was decided at.
+pub(super) fn kept(fact: &Value) -> Result<(Option<Timestamp>, Fact), String> {
+    marked(&fact.to_string(), |hash| Err(format!("the reserve points at the blob {hash}")))
+}
+
 /// A fact with large fields elsewhere, fractions as text, or a time of its own.
 fn marked(
     text: &str,

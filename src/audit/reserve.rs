@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use super::{
     canonical::{canonical, hex},
     files::{O_NOFOLLOW, read_plain},
-    record::LATE,
+    record::{self, LATE},
 };
 use crate::{engine::Fact, session::Now};
 
@@ -99,6 +99,12 @@ impl Reserve {
         file.sync_data()?;
         self.used += line.len() as u64;
         Ok(())
+    }
+
+    /// What was kept, as facts with their times: the run is the fold of these too.
+    pub fn facts(&self, since: jiff::Timestamp) -> Vec<(jiff::Timestamp, Fact)> {
+        let kept = self.pending.iter().filter_map(|fact| record::kept(fact).ok());
+        kept.map(|(at, fact)| (at.unwrap_or(since), fact)).collect()
     }
 
     /// What was kept, behind the fact that says so.

@@ -66,7 +66,7 @@ pub struct TrailFile {
     fail_next_sync: bool,
 }
 
-/// A trail read for going on: its facts, and what had to be cut off.
+/// A trail read for going on: its facts and those of its reserve, and what had to be cut off.
 pub struct Reopened {
     pub facts: Vec<(jiff::Timestamp, Fact)>,
     pub last: Receipt,
@@ -133,7 +133,7 @@ impl TrailFile {
         (&file).read_to_end(&mut bytes).map_err(OpenError::io(&path))?;
         let whole = whole(&bytes);
         let text = std::str::from_utf8(&bytes[..whole]).map_err(|_| damaged("not UTF-8".into()))?;
-        let (facts, last) = facts_of(dir, text).map_err(damaged)?;
+        let (mut facts, last) = facts_of(dir, text).map_err(damaged)?;
         let Some((chain, head)) = last else { return Err(damaged("it holds no whole record".into())) };
         let Some((_, Fact::RunOpened(opened))) = facts.first() else {
             return Err(damaged("it does not begin with run.opened".into()));
@@ -154,6 +154,8 @@ impl TrailFile {
             boot_id: boot_id.to_owned(),
         };
         let reserve = Reserve::reopen(dir, head.sequence).map_err(OpenError::io(dir))?;
+        // What was done with the disk full was done: the next record tells it, and the run knows it already.
+        facts.extend(reserve.facts(facts.last().map(|(at, _)| *at).unwrap_or_default()));
         let trail = Self::over(dir, file, whole as u64, chain, head, redactor, reserve)?;
         let receipt = trail.receipt();
         Ok((trail, Reopened { facts, last: receipt }, told))

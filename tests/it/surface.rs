@@ -3,4 +3,5 @@
 mod alerts;
 mod config;
 mod evidence;
+mod faults;
 mod headless;
