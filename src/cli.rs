@@ -182,8 +182,21 @@ pub struct Demo {
     /// How many times faster than life
     #[arg(long, value_name = "N", default_value_t = 1.0)]
     pub speed: f64,
+    /// Another runbook than the demo's own, with the scenario's trouble there already; its scripts really run
+    #[arg(long, value_name = "FILE")]
+    pub runbook: Option<PathBuf>,
+    /// A param, as key=value
+    #[arg(short, long = "param", value_name = "KEY=VALUE")]
+    pub param: Vec<String>,
     #[command(flatten)]
     pub headless: Headless,
+}
+
+impl Demo {
+    /// As it is played where nothing else is said.
+    pub fn of(scenario: Scenario) -> Self {
+        Self { scenario, speed: 1.0, runbook: None, param: Vec::new(), headless: Headless::default() }
+    }
 }
 
 #[derive(Debug, Args)]

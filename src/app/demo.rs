@@ -11,11 +11,11 @@ use super::{
 use crate::{
     audit::{self, runs},
     cli::{self, Common, OnPrompt},
-    demo,
+    demo::{self, Beginning},
     engine::{Actor, Command, Input, fact::RunStatus, message::Via},
     headless::answers::{self, Answers},
     pace,
-    runbook::{self, Problem},
+    runbook::{self, Loaded, Problem},
 };
 
 /// How long what is in flight may take to say how it ended, when the demo is left.
@@ -32,7 +32,7 @@ pub fn play(common: &Common, args: &cli::Demo) -> Result<u8, Fault> {
     let answers = answers_of(args, headless)?;
     // What the command line says of a real cluster means nothing here.
     let common = Common {
-        context: None,
+        context: Some(demo::CONTEXT.into()),
         namespace: None,
         kubeconfig: None,
         fallback: cli::Fallback::default(),
@@ -42,23 +42,28 @@ pub fn play(common: &Common, args: &cli::Demo) -> Result<u8, Fault> {
     if flags.on_prompt == OnPrompt::Stop {
         flags.on_prompt = OnPrompt::Abort; // nobody could take it up again
     }
+    let (name, loaded) = book(args)?;
+    let own = args.runbook.is_none().then(|| format!("image_tag={}", args.scenario.tag()));
     let run = cli::Run {
-        runbook: demo::CONTEXT.into(),
-        param: vec![format!("image_tag={}", args.scenario.tag())],
+        runbook: name.clone(),
+        param: own.into_iter().chain(args.param.clone()).collect(),
         params: None,
         dry_run: false,
         headless: flags.clone(),
     };
-    let name = format!("{}/{}.yaml", demo::SERVER, args.scenario.name());
-    let loaded = runbook::load_str(&name, demo::BOOK).map_err(|problems| {
-        let all: String = problems.iter().map(Problem::render).collect();
-        Fault::usage(format!("the demo's own runbook is not fit to run (a bug)\n{all}"))
-    })?;
     let mut prepared = prepare::prepare_loaded(&common, &run, &answers, Path::new(&name), loaded)?;
+    let target = &mut prepared.opened.target;
+    if target.namespace.is_empty() {
+        target.namespace = demo::NAMESPACE.to_owned();
+    }
+    let beginning = match &args.runbook {
+        None => Beginning::Quiet,
+        Some(_) => Beginning::InTrouble { namespace: target.namespace.clone() },
+    };
     let policy = drive::policy(&prepared.opened, &flags, answers)?;
     anchor::what_was_left(&prepared.state_dir);
     drive::runtime()?.block_on(async {
-        let cluster = demo::cluster(args.scenario, SEED, pace::now);
+        let cluster = demo::cluster(args.scenario, beginning, SEED, pace::now);
         pace::set(args.speed); // not before: what is slow here is none of the demo's time
         prepare::preflight(&mut prepared.opened, None, Some(cluster.clone())).await?;
         let doors = Doors { terminal: !headless, kubeconfig: None, cluster: Some(cluster) };
@@ -68,6 +73,19 @@ pub fn play(common: &Common, args: &cli::Demo) -> Result<u8, Fault> {
         close(&state_dir, &run, &doors).await?;
         Ok(code)
     })
+}
+
+/// The demo's own runbook, or another; and how the trail names it.
+fn book(args: &cli::Demo) -> Result<(String, Loaded), Fault> {
+    if let Some(path) = &args.runbook {
+        return Ok((path.display().to_string(), prepare::load(path)?));
+    }
+    let name = format!("{}/{}.yaml", demo::SERVER, args.scenario.name());
+    let loaded = runbook::load_str(&name, demo::BOOK).map_err(|problems| {
+        let all: String = problems.iter().map(Problem::render).collect();
+        Fault::usage(format!("the demo's own runbook is not fit to run (a bug)\n{all}"))
+    })?;
+    Ok((name, loaded))
 }
 
 /// A demo that was left is closed: its cluster ends with this process.
@@ -91,9 +109,9 @@ async fn close(state_dir: &Path, run: &str, doors: &Doors) -> Result<(), Fault> 
     Ok(())
 }
 
-/// Headless, the scenario answers for the person, unless a file does.
+/// Headless, the scenario answers for the person in its own runbook, unless a file does.
 fn answers_of(args: &cli::Demo, headless: bool) -> Result<Answers, Fault> {
-    if args.headless.answers.is_some() || !headless {
+    if args.headless.answers.is_some() || args.runbook.is_some() || !headless {
         return prepare::read_answers(args.headless.answers.as_deref());
     }
     let bug = |error: String| Fault::usage(format!("the demo's own answers are wrong (a bug): {error}"));

@@ -28,10 +28,7 @@ pub fn open(common: &Common) -> Result<u8, Fault> {
         Open::Nothing => Ok(0),
         Open::Run(runbook) => drive::run(common, &cli::Run { runbook, ..cli::Run::default() }),
         Open::Resume(run) => drive::resume(common, &cli::Resume { run: Some(run), headless: cli::Headless::default() }),
-        Open::Demo => demo::play(
-            common,
-            &cli::Demo { scenario: Scenario::default(), speed: 1.0, headless: cli::Headless::default() },
-        ),
+        Open::Demo => demo::play(common, &cli::Demo::of(Scenario::default())),
     }
 }
 

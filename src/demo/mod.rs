@@ -13,8 +13,12 @@ use jiff::Timestamp;
 
 pub use scenario::Scenario;
 
-use self::{api::Embedded, world::World};
+use self::{
+    api::Embedded,
+    world::{Setting, World},
+};
 use crate::effects::kube::connect::Cluster;
+pub use world::NAMESPACE;
 
 /// The context's name, and with it the word to type.
 pub const CONTEXT: &str = "demo";
@@ -23,14 +27,29 @@ pub const SERVER: &str = "embedded://demo";
 /// The runbook that is played.
 pub const BOOK: &str = include_str!("../../runbooks/demo.yaml");
 
+/// How a demo begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Beginning {
+    /// The runbook brings the trouble itself.
+    Quiet,
+    /// The scenario's canary is there already, in this namespace: for other runbooks than the demo's own.
+    InTrouble { namespace: String },
+}
+
 /// Starts a world that lives by this clock until the cluster and all that was made of it are dropped. Needs a runtime.
-pub fn cluster(scenario: Scenario, seed: u64, clock: fn() -> Timestamp) -> Cluster {
-    let embedded = Embedded::new(World::new(seed, clock(), scenario.outage()), clock);
+pub fn cluster(scenario: Scenario, beginning: Beginning, seed: u64, clock: fn() -> Timestamp) -> Cluster {
+    let quiet = Setting { outage: scenario.outage(), ..Setting::quiet() };
+    let setting = match beginning {
+        Beginning::Quiet => quiet,
+        Beginning::InTrouble { namespace } => Setting { namespace, canary: Some(scenario.tag()), ..quiet },
+    };
+    let namespace = setting.namespace.clone();
+    let embedded = Embedded::new(World::new(seed, clock(), setting), clock);
     embedded.live();
     Cluster {
-        client: embedded.client(world::NAMESPACE),
+        client: embedded.client(&namespace),
         context: CONTEXT.to_owned(),
-        namespace: world::NAMESPACE.to_owned(),
+        namespace,
         server: SERVER.to_owned(),
         ca_hash: "embedded".to_owned(),
         insecure: false,

@@ -7,7 +7,7 @@ use std::{
 };
 
 use any_api::Ground;
-use ripcord::demo::{self, Scenario};
+use ripcord::demo::{self, Beginning, Scenario};
 
 #[path = "../shared/any_api.rs"]
 mod any_api;
@@ -126,6 +126,35 @@ fn api_down_is_lived_through() {
         .tells(&["the demo's API server is away", "soak: succeeded"]);
 }
 
+/// A shipped runbook as it is shipped, on the embedded cluster in trouble: the same seed, so the same pod each time.
+#[test]
+fn the_shipped_troubleshooting_finds_the_crash_and_mends_it() {
+    let state = tempfile::tempdir().unwrap();
+    let book = concat!(env!("CARGO_MANIFEST_DIR"), "/runbooks/troubleshooting.yaml");
+    let words =
+        ["demo", "crash-loop", "--runbook", book, "-p", "deployment=ml-api-canary", "--headless", "--speed", SPEED];
+    let looked = ripcord(state.path(), &words);
+    let said = String::from_utf8_lossy(&looked.stdout).into_owned();
+    // nobody said which pod; a demo is not left open
+    assert_eq!(looked.status.code(), Some(1), "{said}");
+    let sick = said.split_whitespace().find(|word| word.starts_with("ml-api-canary-")).unwrap().to_owned();
+    let answers = state.path().join("answers.yaml");
+    let text = format!(
+        "steps:\n  sick-pod: {{values: {{pod: {sick}}}}}\n  fix: {{choose: undo}}\n  which-revision: {{values: {{revision: 1}}}}\n  undo: {{confirm: true}}\n"
+    );
+    std::fs::write(&answers, text).unwrap();
+    let output = ripcord(state.path(), &[&words[..], &["--answers", answers.to_str().unwrap()]].concat());
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    Played { code: output.status.code().unwrap(), said, state }.ended(0, "succeeded resolved/fixed").tells(&[
+        "CrashLoopBackOff",
+        "trouble: succeeded → events",
+        "by-reason: succeeded → crash",
+        "panic: cannot serve without a model",
+        "rolled back to revision 1",
+        "well-again: succeeded",
+    ]);
+}
+
 #[test]
 fn a_demo_wants_a_terminal_or_headless_and_a_speed_that_is_one() {
     let state = tempfile::tempdir().unwrap();
@@ -143,6 +172,6 @@ fn fast() -> jiff::Timestamp {
 
 #[tokio::test]
 async fn the_embedded_cluster_answers_as_a_real_one() {
-    let cluster = demo::cluster(Scenario::Healthy, 1, fast);
+    let cluster = demo::cluster(Scenario::Healthy, Beginning::Quiet, 1, fast);
     Ground { client: cluster.client, namespace: "default".into() }.all().await;
 }

@@ -11,7 +11,7 @@ use kube::{
 };
 
 use super::*;
-use crate::demo::world::{NAMESPACE, Outage};
+use crate::demo::world::{NAMESPACE, Outage, Setting};
 
 static SECONDS: AtomicI64 = AtomicI64::new(0);
 
@@ -27,7 +27,7 @@ fn pass(server: &Embedded, seconds: i64) {
 }
 
 fn server() -> Embedded {
-    Embedded::new(World::new(3, clock(), None), clock)
+    Embedded::new(World::new(3, clock(), Setting::quiet()), clock)
 }
 
 fn pods(server: &Embedded) -> Api<Pod> {
@@ -116,7 +116,7 @@ async fn a_log_is_followed_while_it_is_written() {
 #[tokio::test]
 async fn a_server_that_is_away_refuses_and_cuts_what_was_open() {
     let outage = Outage { after: jiff::SignedDuration::ZERO, lasts: jiff::SignedDuration::from_secs(3600) };
-    let server = Embedded::new(World::new(3, clock(), Some(outage)), clock);
+    let server = Embedded::new(World::new(3, clock(), Setting { outage: Some(outage), ..Setting::quiet() }), clock);
     let api = deployments(&server);
     let version = api.list(&ListParams::default()).await.unwrap().metadata.resource_version.unwrap();
     let watch = api.watch(&WatchParams::default(), &version).await.unwrap();

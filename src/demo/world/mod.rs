@@ -40,7 +40,25 @@ pub struct Outage {
     pub lasts: SignedDuration,
 }
 
+/// What the world is like when the demo begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Where the service lives.
+    pub namespace: String,
+    /// The canary's image tag, where it has been in the traffic for a while already.
+    pub canary: Option<&'static str>,
+    pub outage: Option<Outage>,
+}
+
+impl Setting {
+    /// An ordinary day.
+    pub fn quiet() -> Self {
+        Self { namespace: NAMESPACE.to_owned(), canary: None, outage: None }
+    }
+}
+
 pub struct World {
+    pub namespace: String,
     pub store: Store,
     pub series: Series,
     pub rules: Rules,
@@ -60,9 +78,10 @@ pub struct World {
 
 impl World {
     /// A world that has run for half an hour at this moment.
-    pub fn new(seed: u64, now: Timestamp, outage: Option<Outage>) -> Self {
+    pub fn new(seed: u64, now: Timestamp, setting: Setting) -> Self {
         let begun = now - SignedDuration::from_mins(30);
         let mut world = Self {
+            namespace: setting.namespace,
             store: Store::new(seed),
             series: Series::default(),
             rules: Rules::default(),
@@ -74,10 +93,16 @@ impl World {
             judged: begun,
             settled: 0,
             is_quiet: false,
-            outage,
+            outage: setting.outage,
             canary_since: None,
         };
         seed::people(&mut world, begun);
+        if let Some(tag) = setting.canary {
+            world.advance(now - SignedDuration::from_mins(4));
+            seed::canary(&mut world, tag);
+            world.advance(now);
+            world.canary_since = Some(now);
+        }
         world.advance(now);
         world
     }
@@ -149,7 +174,7 @@ impl World {
                 text(pod, "/metadata/labels/version") == "canary"
                     && self.kubelets.lives.get(key).is_some_and(|life| life.ready.is_some())
             };
-            let is_there = self.store.list("pods", NAMESPACE).any(|(key, pod)| ready(key, pod));
+            let is_there = self.store.list("pods", &self.namespace).any(|(key, pod)| ready(key, pod));
             self.canary_since = is_there.then_some(self.now);
         }
     }

@@ -14,7 +14,11 @@ const IMAGES: [&str; 3] =
 
 pub(super) fn people(world: &mut World, begun: Timestamp) {
     let long_ago = begun - SignedDuration::from_hours(24 * 41);
-    for name in ["default", "kube-system", "monitoring", NAMESPACE] {
+    let namespace = world.namespace.clone();
+    for name in ["default", "kube-system", "monitoring", &namespace] {
+        if world.store.get(&Key::new("namespaces", "", name)).is_some() {
+            continue;
+        }
         let labels = json!({"kubernetes.io/metadata.name": name});
         make(
             world,
@@ -26,16 +30,16 @@ pub(super) fn people(world: &mut World, begun: Timestamp) {
     }
     NODES.iter().for_each(|name| make(world, "Node", "", node(name), long_ago));
     for (kind, object) in furniture() {
-        make(world, kind, NAMESPACE, object, long_ago);
+        make(world, kind, &namespace, object, long_ago);
     }
     let prometheus = json!({"metadata": {"name": "prometheus"}, "spec": {"ports": [{"name": "http", "port": 9090}]}});
     make(world, "Service", "monitoring", prometheus, long_ago);
-    make(world, "Deployment", NAMESPACE, deployment("ml-api", "stable", 4, IMAGES[0]), long_ago);
-    make(world, "Deployment", NAMESPACE, deployment("ml-api-canary", "canary", 0, IMAGES[2]), long_ago);
+    make(world, "Deployment", &namespace, deployment("ml-api", "stable", 4, IMAGES[0]), long_ago);
+    make(world, "Deployment", &namespace, deployment("ml-api-canary", "canary", 0, IMAGES[2]), long_ago);
     // Each release a good while after the one before; only the last half hour is lived through.
     for (image, days) in IMAGES.iter().zip([41i64, 20, 6]) {
         let at = begun - SignedDuration::from_hours(24 * days);
-        let key = Key::new("deployments", NAMESPACE, "ml-api");
+        let key = Key::new("deployments", &namespace, "ml-api");
         world.store.change(&key, |one| {
             one["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image);
             one["metadata"]["annotations"]["kubernetes.io/change-cause"] = json!(format!("release {}", tag(image)));
@@ -46,6 +50,16 @@ pub(super) fn people(world: &mut World, begun: Timestamp) {
         }
     }
     world.now = begun;
+}
+
+/// The canary, in the traffic with this image.
+pub(super) fn canary(world: &mut World, tag: &str) {
+    let key = Key::new("deployments", &world.namespace, "ml-api-canary");
+    world.store.change(&key, |one| {
+        one["spec"]["replicas"] = json!(1);
+        one["spec"]["template"]["spec"]["containers"][0]["image"] = json!(format!("registry.local/ml-api:{tag}"));
+        one["metadata"]["annotations"]["kubernetes.io/change-cause"] = json!(format!("canary {tag}"));
+    });
 }
 
 fn tag(image: &str) -> &str {

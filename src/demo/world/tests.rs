@@ -11,7 +11,7 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn world() -> World {
-    World::new(7, at(0), None)
+    World::new(7, at(0), Setting::quiet())
 }
 
 fn deployment(world: &World, name: &str) -> Value {
@@ -154,7 +154,7 @@ fn deletions_are_told() {
 #[test]
 fn the_api_is_away_for_its_time_and_no_longer() {
     let outage = Outage { after: SignedDuration::from_secs(20), lasts: SignedDuration::from_secs(40) };
-    let mut world = World::new(7, at(0), Some(outage));
+    let mut world = World::new(7, at(0), Setting { outage: Some(outage), ..Setting::quiet() });
     world.advance(at(100));
     assert!(!world.is_away(), "there is no canary yet");
     scale(&mut world, "ml-api-canary", 1);
@@ -164,4 +164,16 @@ fn the_api_is_away_for_its_time_and_no_longer() {
         away += u32::from(world.is_away());
     }
     assert_eq!(away, 40);
+}
+
+#[test]
+fn a_world_in_trouble_has_been_so_for_minutes() {
+    let setting = Setting { namespace: "shop".into(), canary: Some("v1.5.0-crash"), ..Setting::quiet() };
+    let world = World::new(7, at(0), setting);
+    let pods: Vec<_> = world.store.list("pods", "shop").map(|(_, pod)| pod).collect();
+    assert_eq!(pods.len(), 5);
+    let sick = pods.iter().find(|pod| !objects::is_ready(pod)).unwrap();
+    assert!(number(sick, "/status/containerStatuses/0/restartCount") >= 3, "{sick}");
+    let firing: Vec<_> = world.rules.told().iter().map(|one| one["labels"]["alertname"].clone()).collect();
+    assert!(firing.contains(&json!("KubePodCrashLooping")), "{firing:?}");
 }
