@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use super::{http, shell, work::Work, world};
+use super::{http, work::Work, world};
 use crate::{
     engine::message::{Look, Report},
     runbook::{
@@ -22,7 +22,8 @@ pub async fn look(work: &Work, probe: &Probe, env: &IndexMap<String, String>) ->
     work.timeout = Some(limit);
     let report = match (&probe.http, &probe.run, &probe.kubernetes, &probe.helm, &probe.query) {
         (Some(http), ..) => http::perform(&work, http).await,
-        (_, Some(run), ..) => shell::perform(&work, run, env).await,
+        // As the step itself would: led to the run's own cluster, not to what the shell's kubeconfig says.
+        (_, Some(run), ..) => world::act(&work, &Action::Run(run.clone()), env).await,
         (_, _, Some(verb), ..) => world::kubernetes(&work, verb).await,
         (_, _, _, Some(helm), _) => world::act(&work, &Action::Helm((**helm).clone()), env).await,
         (.., Some(query)) => super::metrics::probe(&work, query).await,

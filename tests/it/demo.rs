@@ -155,6 +155,23 @@ fn the_shipped_troubleshooting_finds_the_crash_and_mends_it() {
     ]);
 }
 
+/// Scripts, looks and verifications are led to the run's cluster, never to what the shell's own kubeconfig says.
+#[test]
+fn what_is_started_knows_no_other_cluster() {
+    let state = tempfile::tempdir().unwrap();
+    let book = state.path().join("pinned.yaml");
+    let here = r#"grep -q embedded://demo "$KUBECONFIG""#;
+    let text = format!(
+        "apiVersion: ripcord/v1\nkind: Runbook\nmetadata: {{name: pinned, title: Pinned}}\ntarget: {{namespace: shop}}\n\
+         steps:\n- {{id: look, checklist: {{items: [{{id: item, text: it, probe: {{run: '{here}'}}}}]}}}}\n\
+         - {{id: act, run: '{here}', confirm: none, verify: {{run: '{here}'}}}}\n"
+    );
+    std::fs::write(&book, text).unwrap();
+    let output = ripcord(state.path(), &["demo", "healthy", "--runbook", book.to_str().unwrap(), "--headless"]);
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    Played { code: output.status.code().unwrap(), said, state }.ended(0, "succeeded");
+}
+
 #[test]
 fn a_demo_wants_a_terminal_or_headless_and_a_speed_that_is_one() {
     let state = tempfile::tempdir().unwrap();
