@@ -100,6 +100,9 @@ pub enum Verb {
     /// Write a runbook that passes `check`
     #[command(after_help = "Example: ripcord new restart-api")]
     New(New),
+    /// A Markdown guide as a runbook to finish by hand; it already passes `check`
+    #[command(after_help = "Example: ripcord import docs/deploy.md --to deploy.yaml")]
+    Import(Import),
     /// The JSON Schema of a runbook, for editors
     #[command(after_help = "Example: ripcord schema > runbook.schema.json")]
     Schema,
@@ -326,6 +329,14 @@ pub enum ReportFormat {
     #[default]
     Markdown,
     Html,
+}
+
+#[derive(Debug, Args)]
+pub struct Import {
+    pub guide: PathBuf,
+    /// Where to; without it to standard output
+    #[arg(long, value_name = "FILE")]
+    pub to: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

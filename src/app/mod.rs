@@ -102,6 +102,7 @@ fn job(cli: Cli) -> Result<u8, Fault> {
         Verb::Check(check) => verbs::check(&check),
         Verb::Schema => verbs::schema(),
         Verb::New(new) => verbs::new(&new),
+        Verb::Import(import) => verbs::import(&import),
         Verb::Completions { shell } => verbs::completions(shell),
         Verb::Config => config::print(&cli.common),
         Verb::Trail(verb) => trail_job(&cli.common, verb),

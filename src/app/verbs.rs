@@ -7,7 +7,8 @@ use clap::CommandFactory as _;
 use super::{Fault, say, state};
 use crate::{
     audit::{runs, verify},
-    cli::{Check, Cli, Common, Format, Listing, New},
+    cli::{Check, Cli, Common, Format, Import, Listing, New},
+    import,
     runbook::{self, Problem, problem::Severity},
     visible,
 };
@@ -117,6 +118,30 @@ pub fn new(new: &New) -> Result<u8, Fault> {
     let mut file = file.map_err(|error| Fault::usage(format!("{}: {error}", path.display())))?;
     file.write_all(text.as_bytes()).map_err(|error| Fault::failed(format!("{}: {error}", path.display())))?;
     say(&format!("wrote {}; try `ripcord run {} ` and edit it", path.display(), path.display()));
+    Ok(0)
+}
+
+/// A Markdown guide as a runbook; nothing is written over.
+pub fn import(args: &Import) -> Result<u8, Fault> {
+    let shown = args.guide.display().to_string();
+    let read = fs::read_to_string(&args.guide).map_err(|error| Fault::usage(format!("{shown}: {error}")))?;
+    let file = args.guide.file_name().map_or_else(|| shown.clone(), |name| name.to_string_lossy().into_owned());
+    let imported = import::import(&file, &read).map_err(Fault::usage)?;
+    // What is printed must be what was promised.
+    if let Err(problems) = runbook::load_str("imported.yaml", &imported.text) {
+        let all: String = problems.iter().map(Problem::render).collect();
+        return Err(Fault::failed(format!("{shown} could not be made a runbook that passes `check` (a bug)\n{all}")));
+    }
+    match &args.to {
+        None => out!("{}", imported.text),
+        Some(path) => {
+            let file = fs::OpenOptions::new().write(true).create_new(true).open(path);
+            let mut file = file.map_err(|error| Fault::usage(format!("{}: {error}", path.display())))?;
+            let written = file.write_all(imported.text.as_bytes());
+            written.map_err(|error| Fault::failed(format!("{}: {error}", path.display())))?;
+        }
+    }
+    say(&format!("{} steps; {} want a person's eye: look for `# finish:`", imported.steps, imported.unfinished));
     Ok(0)
 }
 

@@ -25,7 +25,11 @@ impl Run {
     /// Exactly what the next attempt at a step would do, as its preview shows it.
     pub fn intent_for(&self, id: &StepId, selected: Option<&Selected>) -> Result<Intent, Unrendered> {
         let found = path::find(self.book(), id).ok_or_else(|| format!("step {id} is not in the runbook"))?;
-        let scope = self.scope(id, selected.or(self.selected.as_ref()));
+        // The scope holds every step's outputs: it is built only for steps that ask for something in it.
+        let scope = match is_templated(found.step) {
+            true => self.scope(id, selected.or(self.selected.as_ref())),
+            false => Value::Null,
+        };
         let ids = leaf_ids(found.book);
         let action = render_action(&found.step.action, &scope, &ids)?;
         let env = self.env(&found, id, &scope, &ids)?;
@@ -192,6 +196,10 @@ pub(super) fn leaf_ids(book: &Runbook) -> Vec<&str> {
 }
 
 /// Every template of an action filled in. A nested runbook renders only what it is given.
+fn is_templated(step: &Step) -> bool {
+    matches!(step.action, Action::Runbook(_)) || serde_json::to_string(step).is_ok_and(|text| text.contains("${{"))
+}
+
 fn render_action(action: &Action, scope: &Value, ids: &[&str]) -> Result<Action, Unrendered> {
     let mut bare = action.clone();
     if let Action::Runbook(nested) = &mut bare {

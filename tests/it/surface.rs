@@ -5,3 +5,4 @@ mod config;
 mod evidence;
 mod faults;
 mod headless;
+mod import;

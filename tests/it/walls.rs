@@ -80,7 +80,7 @@ const WALLS: &[Wall] = &[
     Wall {
         module: "import",
         inside: "runbook visible",
-        crates: "pulldown_cmark serde serde_json thiserror",
+        crates: "pulldown_cmark regex serde serde_json thiserror",
         never: WORLD,
     },
 ];

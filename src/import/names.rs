@@ -1,0 +1,116 @@
+//! Ids from titles, and params from the placeholders of a guide.
+
+use std::collections::BTreeMap;
+
+use regex::Regex;
+
+/// Step ids that are taken.
+#[derive(Default)]
+pub struct Names {
+    taken: BTreeMap<String, usize>,
+}
+
+impl Names {
+    /// An id nobody has yet, made of a title.
+    pub fn id(&mut self, title: &str) -> String {
+        let slug = slug(title, "step");
+        let slug = if matches!(slug.as_str(), "rollback" | "end" | "none") { format!("{slug}-step") } else { slug };
+        let count = self.taken.entry(slug.clone()).or_default();
+        *count += 1;
+        // «x-2» may be somebody's own title: it takes its turn.
+        if *count == 1 {
+            slug
+        } else {
+            let next = format!("{slug}-{count}");
+            self.id(&next)
+        }
+    }
+}
+
+/// `[a-z][a-z0-9-]*`, at most 48 long, so that a number still fits behind it.
+pub fn slug(title: &str, without: &str) -> String {
+    let mut slug = String::new();
+    for c in title.to_lowercase().chars() {
+        match c {
+            'a'..='z' | '0'..='9' => slug.push(c),
+            _ if slug.ends_with('-') || slug.is_empty() => {}
+            _ => slug.push('-'),
+        }
+    }
+    let slug: String = slug.trim_start_matches(|c: char| !c.is_ascii_lowercase()).chars().take(48).collect();
+    let slug = slug.trim_end_matches('-');
+    if slug.is_empty() { without.to_owned() } else { slug.to_owned() }
+}
+
+/// The name of a file without its folder and ending.
+pub fn stem(file: &str) -> String {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_owned()
+}
+
+/// What the guide leaves open: `<pod-name>`, `YYYYMMDD`. By the param's name, with the words of the guide.
+#[derive(Default)]
+pub struct Placeholders {
+    pub params: BTreeMap<String, String>,
+}
+
+impl Placeholders {
+    /// A script with its placeholders as variables of the environment.
+    pub fn in_script(&mut self, script: &str) -> String {
+        let mut out = script.to_owned();
+        for (word, param) in found(script) {
+            out = out.replace(&word, &format!("${{{}}}", param.to_uppercase()));
+            self.params.insert(param, word);
+        }
+        out
+    }
+
+    /// A native field: the variables of [`Self::in_script`] as templates.
+    pub fn templated(&self, text: &str) -> String {
+        self.params.keys().fold(text.to_owned(), |text, param| {
+            text.replace(&format!("${{{}}}", param.to_uppercase()), &format!("${{{{ params.{param} }}}}"))
+        })
+    }
+}
+
+fn found(script: &str) -> Vec<(String, String)> {
+    // No blanks inside, so that `< file` and `<<EOF` stay what they are.
+    let rules = [r"<([A-Za-z][A-Za-z0-9_.-]*)>", r"\b(YYYYMMDD|YYYY-MM-DD)\b"];
+    let mut all = Vec::new();
+    for rule in rules.iter().filter_map(|rule| Regex::new(rule).ok()) {
+        for found in rule.captures_iter(script) {
+            let name = slug(&found[1], "value").replace('-', "_");
+            let name =
+                if crate::runbook::params::is_refused_env(&name.to_uppercase()) { format!("the_{name}") } else { name };
+            let pair = (found[0].to_owned(), if found[1].starts_with("YYYY") { "date".to_owned() } else { name });
+            if !all.contains(&pair) {
+                all.push(pair);
+            }
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_ids_and_differ() {
+        let mut names = Names::default();
+        let ids: Vec<String> = ["Step 1: Go!", "Step 1: Go!", "Step 1: Go 2", "Rollback", "第一", "9 lives"]
+            .iter()
+            .map(|title| names.id(title))
+            .collect();
+        assert_eq!(ids, ["step-1-go", "step-1-go-2", "step-1-go-2-2", "rollback-step", "step", "lives"]);
+    }
+
+    #[test]
+    fn placeholders_become_params() {
+        let mut open = Placeholders::default();
+        let script = open.in_script("kubectl logs <pod-name> < in; cat <<EOF\ncp x backup-YYYYMMDD\n");
+        assert_eq!(script, "kubectl logs ${POD_NAME} < in; cat <<EOF\ncp x backup-${DATE}\n");
+        assert_eq!(open.templated("${POD_NAME}-x"), "${{ params.pod_name }}-x");
+        assert_eq!(open.params["pod_name"], "<pod-name>");
+    }
+}
