@@ -25,6 +25,12 @@ pub fn report(work: &Work, ended: &Ended, output: Option<&str>, last: Option<&st
             format!("ran past its limit{limit} and was stopped ({how}){said}; raise `timeout` if it needs longer");
         return failed_with("timeout", message, done);
     }
+    // Later steps execute what is in an output: nothing hidden may come through it.
+    let hidden = ended.outputs.iter().find(|(_, value)| !crate::visible::is_safe_value(value));
+    if let (Some(0), Some((name, _))) = (ended.exit_code, hidden) {
+        let message = format!("it ended well, but its output {name} holds invisible or control characters");
+        return failed_with("outputs", message, done);
+    }
     match (ended.exit_code, ended.signal, &ended.outputs_problem) {
         (Some(0), _, None) => Report::Succeeded(done),
         (Some(0), _, Some(problem)) => failed_with("outputs", problem, done),

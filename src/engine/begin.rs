@@ -137,6 +137,12 @@ impl Draft {
         if self.run.opened().read_only && step.risk() >= Risk::Write {
             return Err(Refusal::new("this run is read-only: nothing that writes is started (--read-only)"));
         }
+        // Nothing will ever be selected where there is no pods pane; a person at one is asked to select.
+        if by.via == Via::Answers
+            && let Err(why) = self.run.intent_for(id, selected)
+        {
+            return self.fail_before(id, "render", why);
+        }
         if let Asks::Word(word) = self.run.asks_before(&step)
             && typed != Some(word.as_str())
         {

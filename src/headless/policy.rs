@@ -141,7 +141,10 @@ impl Policy {
                 None => unanswered(format!("the change calendar is closed: {reason}")),
             },
             Ask::Confirm { intent, typed } => self.confirm(intent, typed.as_ref()),
-            Ask::Select { step, reason } => unanswered(format!("{step} needs something selected: {reason}")),
+            // There is no pane to select in: the step fails, and its `onFailure` says what then.
+            Ask::Select { step, .. } => {
+                Reply::Say(self.me(), Command::Confirm { step: step.clone(), typed: None, selected: None })
+            }
             Ask::Checklist { step } => self.checklist(run, step),
             Ask::Manual { step } => self.manual(step),
             Ask::Approval { step } => self.approval(step),

@@ -163,6 +163,20 @@ fn every_command_shows_one_example() {
 }
 
 #[test]
+fn what_cannot_be_executed_safely_or_at_all_fails_its_step() {
+    hold(&[
+        // Nothing can be selected where there is no pods pane.
+        case("steps: [{id: a, run: {argv: [echo, '${{ selected.pod }}']}, onFailure: abort}]\n", "", 1, "selected.pod"),
+        case(
+            "steps: [{id: a, confirm: none, outputs: [o], onFailure: abort, run: 'printf \"o=a\\033b\\n\" >> \"$RIPCORD_OUTPUT\"'}]\n",
+            "",
+            1,
+            "output o holds invisible or control characters",
+        ),
+    ]);
+}
+
+#[test]
 fn a_check_sees_the_values_of_its_step() {
     let desk = Desk::new();
     let book = desk.book(
