@@ -6,6 +6,8 @@ mod books;
 mod cli;
 #[cfg(feature = "app")]
 mod demo;
+#[cfg(feature = "app")]
+mod demo_console;
 mod desk;
 #[cfg(feature = "app")]
 mod effects;
