@@ -173,7 +173,7 @@ pub fn rollback(common: &Common, args: &cli::Rollback) -> Result<u8, Fault> {
             front(live, common, &flags, policy, Some(Command::Rollback { why: args.why.clone() })).await
         } else {
             let live = open::way_back(&state_dir, &run, &answers, &doors(common, flags.headless))?;
-            front(live, common, &flags, policy, Some(Command::Start)).await
+            front(live, common, &flags, policy, Some(Command::Rollback { why: args.why.clone() })).await
         }
     })
 }

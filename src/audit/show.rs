@@ -41,7 +41,9 @@ pub(super) fn words(kind: &str, fact: &Value) -> String {
             let operator = fact["operator"]["name"].as_str().unwrap_or("?");
             let target =
                 fact["target"]["context"].as_str().map_or_else(String::new, |context| format!(" on {context}"));
-            format!("{name} by {operator}{target}")
+            let back =
+                fact["rollbackOf"]["run"].as_str().map_or_else(String::new, |run| format!(", the way back of {run}"));
+            format!("{name} by {operator}{target}{back}")
         }
         "run.closed" => format!("{} {}", get("status"), get("category")),
         "step.intent" => format!("{}: {}", step(), get("command").trim_end().replace('\n', " ⏎ ")),

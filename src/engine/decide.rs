@@ -39,6 +39,10 @@ impl Draft {
             Command::Detach { why } => self.fact(Fact::RunDetached { by: by.clone(), why: why.clone() }),
             Command::Record { fact } => self.record(fact),
             _ if !self.run.is_started() => match command {
+                Command::Rollback { why } if self.run.opened().rollback_of.is_some() => {
+                    self.fact(Fact::RunStarted { by: by.clone() })?;
+                    self.begin_lane(by, why)
+                }
                 Command::Abort { why } | Command::Rollback { why } => self.abort(by, why),
                 Command::BreakGlass { why } => self.break_glass(by, why),
                 _ => Err(Refusal::new("the run has not begun: press r to start")),

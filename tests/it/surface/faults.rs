@@ -180,3 +180,17 @@ fn a_signal_leaves_the_run_open_and_its_step_goes_on() {
     assert_eq!(exit, 0, "{out}");
     assert!(desk.path("b").exists());
 }
+
+#[test]
+fn the_way_back_of_a_closed_run_is_a_run_of_its_own_with_its_reason() {
+    let desk = Desk::new();
+    let book = desk.book("steps: [{id: a, confirm: none, run: touch a}]\nrollback: [{id: b, run: rm a}]\n");
+    assert_eq!(desk.ripcord(&["run", &book, "--headless"]).0, 0);
+    let first = desk.only_run();
+    let (exit, out) = desk.ripcord(&["rollback", &first, "--why", "p95 is up"]);
+    assert!(exit == 1 && out.contains("p95 is up") && !desk.path("a").exists(), "{exit} {out}");
+    assert!(out.contains(&format!("the way back of {first}")), "{out}");
+    assert_eq!(desk.ripcord(&["trail", "verify", "--all"]).0, 0);
+    let (exit, out) = desk.ripcord(&["rollback", &first, "--read-only"]);
+    assert!(exit == 2 && out.contains("--read-only"), "{exit} {out}");
+}
