@@ -12,7 +12,7 @@
 //! | [`session`] | decide, record, apply, act; in that order | know a terminal, a cluster, a runtime |
 //!
 //! Everything above builds without the feature `app`. With it come the adapters (`effects`, `runner`),
-//! the frontends (`headless`, `tui`), the embedded cluster (`demo`) and the one place that joins them (`app`).
+//! the frontends (`headless`, `tui`), the embedded cluster (`demo`), the pace of the clocks (`pace`) and the one place that joins them (`app`).
 //!
 //! **Invariants.** A fact is durable before its effect starts. The run *is* the fold of its facts.
 //! Time is an argument. No data never passes a gate. The way back is never blocked.

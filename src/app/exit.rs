@@ -39,9 +39,14 @@ pub fn words(run: &Run, left: Option<&Left>) -> String {
         RunStatus::Open => "open",
     };
     let id = &run.opened().run;
+    // A demo's cluster ends with its process; there is nothing to go on with.
+    let goes_on = match run.opened().target.server.as_str() {
+        crate::demo::SERVER => "a demo is not taken up again".to_owned(),
+        _ => format!("`ripcord resume {id}` goes on"),
+    };
     let more = match left {
-        Some(Left::Unanswered(what)) => format!(": {what}; `ripcord resume {id}` goes on"),
-        Some(Left::Interrupted) => format!(": interrupted; `ripcord resume {id}` goes on"),
+        Some(Left::Unanswered(what)) => format!(": {what}; {goes_on}"),
+        Some(Left::Interrupted) => format!(": interrupted; {goes_on}"),
         None if run.left().is_empty() => String::new(),
         None => format!(" ({})", run.left().join(", ")),
     };

@@ -125,6 +125,7 @@ async fn a_demo_that_is_left_is_closed() {
     console.press("y", "it runs; z stops it").await;
     console.press("q", "[ Leave ]").await;
     console.press("y", "closed as aborted").await;
+    assert!(console.shows("a demo is not taken up again") && !console.shows("ripcord resume"));
     assert_eq!(console.ended().await, 130);
     let (code, said) = verified(state.path());
     assert_eq!(code, Some(0), "{said}");
