@@ -112,6 +112,9 @@ pub enum Verb {
     /// Completions for a shell
     #[command(after_help = "Example: ripcord completions bash > /etc/bash_completion.d/ripcord")]
     Completions { shell: clap_complete::Shell },
+    /// The manual page, in troff; of one command with its name
+    #[command(hide = true, after_help = "Example: ripcord man | man -l -")]
+    Man { command: Option<String> },
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -27,6 +27,7 @@ mod drive;
 mod exit;
 mod library;
 mod log;
+mod manual;
 mod open;
 mod prepare;
 mod shipped;
@@ -104,6 +105,7 @@ fn job(cli: Cli) -> Result<u8, Fault> {
         Verb::New(new) => verbs::new(&new),
         Verb::Import(import) => verbs::import(&import),
         Verb::Completions { shell } => verbs::completions(shell),
+        Verb::Man { command } => manual::print(command.as_deref()),
         Verb::Config => config::print(&cli.common),
         Verb::Trail(verb) => trail_job(&cli.common, verb),
         verb => run_job(&config::in_force(cli.common)?, verb),

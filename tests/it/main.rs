@@ -19,6 +19,7 @@ mod killed;
 mod kube;
 #[cfg(feature = "app")]
 mod metrics;
+mod reference;
 #[cfg(feature = "app")]
 mod runner;
 #[cfg(feature = "app")]
