@@ -5,11 +5,17 @@ use serde_json::{Value, json};
 use super::{emit::Draft, native, shell::Part};
 
 /// Words of commands that take away.
-const DESTRUCTIVE: [&str; 16] = [
+const DESTRUCTIVE: [&str; 22] = [
     "kubectl delete",
     "kubectl drain",
     "helm uninstall",
     "helm delete",
+    "helm rollback",
+    "rollout undo",
+    "--replicas=0",
+    "delete from",
+    "drop schema",
+    "git reset --hard",
     "rm -r",
     "rm -f",
     "terraform destroy",
@@ -25,8 +31,19 @@ const DESTRUCTIVE: [&str; 16] = [
 ];
 
 /// Commands that want a terminal.
-const INTERACTIVE: [&str; 9] =
-    ["kubectl exec -it", "kubectl edit", "docker run -it", "docker exec -it", "ssh ", "vim ", "vi ", "nano ", "psql"];
+const INTERACTIVE: [&str; 11] = [
+    "kubectl exec -it",
+    "kubectl exec -ti",
+    "docker login",
+    "kubectl edit",
+    "docker run -it",
+    "docker exec -it",
+    "ssh ",
+    "vim ",
+    "vi ",
+    "nano ",
+    "psql",
+];
 
 /// Commands that do not end by themselves.
 const ENDLESS: [&str; 6] = ["minikube tunnel", "kubectl proxy", "watch ", "tail -f", "top", "docker logs -f"];

@@ -7,6 +7,7 @@ mod emit;
 mod markdown;
 mod names;
 mod native;
+mod quoting;
 mod shell;
 
 use serde_json::{Value, json};

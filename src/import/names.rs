@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use regex::Regex;
+use super::quoting::{Piece, Script, Within};
 
 /// Step ids that are taken.
 #[derive(Default)]
@@ -55,12 +55,23 @@ pub struct Placeholders {
 }
 
 impl Placeholders {
-    /// A script with its placeholders as variables of the environment.
+    /// A script with its placeholders as variables of the environment, quoted as the place where each stands wants it.
+    /// Comments and quoted here-documents are left alone: a shell expands nothing in them.
     pub fn in_script(&mut self, script: &str) -> String {
-        let mut out = script.to_owned();
-        for (word, param) in found(script) {
-            out = out.replace(&word, &format!("${{{}}}", param.to_uppercase()));
-            self.params.insert(param, word);
+        let (mut out, mut rest) = (String::new(), Script::new(script));
+        while let Some(piece) = rest.next_piece() {
+            match piece {
+                Piece::Text(text) => out.push_str(text),
+                Piece::Open(word, param, within) => {
+                    let name = param.to_uppercase();
+                    out.push_str(&match within {
+                        Within::Double | Within::Document => format!("${{{name}}}"),
+                        Within::Single => format!("'\"${{{name}}}\"'"),
+                        Within::Plain | Within::Comment => format!("\"${{{name}}}\""),
+                    });
+                    self.params.insert(param, word);
+                }
+            }
         }
         out
     }
@@ -71,24 +82,6 @@ impl Placeholders {
             text.replace(&format!("${{{}}}", param.to_uppercase()), &format!("${{{{ params.{param} }}}}"))
         })
     }
-}
-
-fn found(script: &str) -> Vec<(String, String)> {
-    // No blanks inside, so that `< file` and `<<EOF` stay what they are.
-    let rules = [r"<([A-Za-z][A-Za-z0-9_.-]*)>", r"\b(YYYYMMDD|YYYY-MM-DD)\b"];
-    let mut all = Vec::new();
-    for rule in rules.iter().filter_map(|rule| Regex::new(rule).ok()) {
-        for found in rule.captures_iter(script) {
-            let name = slug(&found[1], "value").replace('-', "_");
-            let name =
-                if crate::runbook::params::is_refused_env(&name.to_uppercase()) { format!("the_{name}") } else { name };
-            let pair = (found[0].to_owned(), if found[1].starts_with("YYYY") { "date".to_owned() } else { name });
-            if !all.contains(&pair) {
-                all.push(pair);
-            }
-        }
-    }
-    all
 }
 
 #[cfg(test)]
@@ -109,7 +102,7 @@ mod tests {
     fn placeholders_become_params() {
         let mut open = Placeholders::default();
         let script = open.in_script("kubectl logs <pod-name> < in; cat <<EOF\ncp x backup-YYYYMMDD\n");
-        assert_eq!(script, "kubectl logs ${POD_NAME} < in; cat <<EOF\ncp x backup-${DATE}\n");
+        assert_eq!(script, "kubectl logs \"${POD_NAME}\" < in; cat <<EOF\ncp x backup-${DATE}\n");
         assert_eq!(open.templated("${POD_NAME}-x"), "${{ params.pod_name }}-x");
         assert_eq!(open.params["pod_name"], "<pod-name>");
     }

@@ -14,6 +14,8 @@ mod effects;
 #[cfg(feature = "app")]
 mod gates;
 #[cfg(feature = "app")]
+mod guides;
+#[cfg(feature = "app")]
 mod killed;
 #[cfg(feature = "app")]
 mod kube;
