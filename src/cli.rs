@@ -73,6 +73,9 @@ pub enum Verb {
     /// Only the live panes: pods, events, logs; the first act in it opens a run named watch
     #[command(after_help = "Example: ripcord watch -n ml-system-production -l app=ml-api")]
     Watch(Watch),
+    /// The preflight alone: tools, cluster, permissions forward and back, baseline, metrics, disk
+    #[command(after_help = "Example: ripcord doctor production -p image_tag=v1.4.2")]
+    Doctor(Doctor),
     /// Go on with an unfinished run
     #[command(after_help = "Example: ripcord resume 20261123T201455Z-tour-1a2b")]
     Resume(Resume),
@@ -218,6 +221,18 @@ pub struct Watch {
     /// Only pods with these labels
     #[arg(short = 'l', long, value_name = "SELECTOR")]
     pub selector: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// A file, or the name of a runbook in the library
+    pub runbook: String,
+    /// A param, as key=value
+    #[arg(short, long = "param", value_name = "KEY=VALUE")]
+    pub param: Vec<String>,
+    /// Params from a YAML file
+    #[arg(long, value_name = "FILE")]
+    pub params: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -23,6 +23,7 @@ mod clock;
 mod config;
 mod console;
 mod demo;
+mod doctor;
 mod drive;
 mod exit;
 mod library;
@@ -134,6 +135,7 @@ fn run_job(common: &Common, verb: Verb) -> Result<u8, Fault> {
         Verb::Approve(approve) => drive::approve(common, &approve),
         Verb::Refuse(refuse) => drive::refuse(common, &refuse),
         Verb::Attach(attach) => trail::attach(common, &attach),
+        Verb::Doctor(args) => doctor::examine(common, &args),
         Verb::For(alert) => alerts::open(common, &alert),
         Verb::Runs(listing) => verbs::runs(common, &listing),
         other => job(Cli { common: common.clone(), verb: Some(other) }),

@@ -88,6 +88,7 @@ pub fn wire(
             namespace: Some(opened.target.namespace.clone()).filter(|namespace| !namespace.is_empty()),
             in_cluster: false,
         },
+        target: opened.target.clone(),
         metrics: Metrics::new(opened.runbook.prometheus.clone()),
         runner,
         secrets: Arc::new(secrets),

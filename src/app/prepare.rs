@@ -19,6 +19,7 @@ use crate::{
             connect::{Cluster, ConnectOptions, connect},
             identity,
         },
+        preflight::{self, Check},
         secrets::SecretStore,
     },
     engine::{
@@ -261,6 +262,26 @@ fn calendar_at_start(book: &Runbook) -> Result<(), Fault> {
     }
 }
 
+/// Something of it speaks to a cluster natively, or leads back on one.
+pub fn needs_cluster(book: &Runbook) -> bool {
+    let acts = |action: &Action| matches!(action, Action::Kubernetes(_) | Action::Helm(_) | Action::PortForward(_));
+    let declared = book.baseline.as_ref().is_some_and(|spec| !matches!(spec, BaselineSpec::None(_)));
+    declared || book.steps.iter().chain(&book.rollback).any(|step| acts(&step.action))
+}
+
+/// What is known to be missing refuses the run before it begins; what cannot be found out does not.
+fn fit(checks: Vec<Check>) -> Result<(), Fault> {
+    let missing = checks.iter().filter(|check| check.ok == Some(false));
+    let missing: Vec<String> = missing.map(|check| format!("{}: {}", check.name, check.detail)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let all = missing.join("\n         ");
+    Err(Fault::failed(format!(
+        "the preflight refuses this run\n         {all}\n         `ripcord doctor` shows all of it"
+    )))
+}
+
 /// Asks the cluster who it is and where the target stands, where the runbook needs to know.
 /// A declared baseline that cannot be read refuses the run: without it there is no safe way back.
 /// `known` is a cluster that is there already; otherwise one is connected to.
@@ -268,14 +289,13 @@ pub async fn preflight(opened: &mut Opened, kubeconfig: Option<PathBuf>, known: 
     let book = &opened.runbook;
     let spec = book.baseline.clone().filter(|spec| !matches!(spec, BaselineSpec::None(_)));
     let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
-    let natively = book
-        .steps
-        .iter()
-        .chain(&book.rollback)
-        .any(|step| matches!(step.action, Action::Kubernetes(_) | Action::Helm(_)));
-    if spec.is_none() && !natively {
+    if known.is_none() {
+        fit(preflight::tools(book).await)?;
+    }
+    if !needs_cluster(book) {
         return Ok(());
     }
+    let is_real = known.is_none();
     let options = ConnectOptions {
         kubeconfig,
         context: some(&opened.target.context),
@@ -300,7 +320,10 @@ pub async fn preflight(opened: &mut Opened, kubeconfig: Option<PathBuf>, known: 
             opened.target.protected = protected;
         }
         Err(error) if must => return Err(refused(error)),
-        Err(_) => {}
+        Err(_) => return Ok(()),
+    }
+    if is_real {
+        fit(preflight::permissions(&cluster, &opened.runbook, opened.workdir.as_ref()).await)?;
     }
     if let Some(spec) = spec {
         let baseline = baseline::capture(&cluster, &spec, clock::now().wall).await;

@@ -18,7 +18,10 @@ use super::{
     secrets::{SecretProblem, SecretStore},
 };
 use crate::{
-    engine::message::{Done, Failure, Report, Ticket},
+    engine::{
+        fact::TargetIdentity,
+        message::{Done, Failure, Report, Ticket},
+    },
     observe::Observation,
     redact::Redactor,
     session::Receipt,
@@ -39,6 +42,8 @@ pub struct Place {
     /// The cluster, once somebody needed it; and how to reach it.
     pub cluster: tokio::sync::OnceCell<Cluster>,
     pub connect: ConnectOptions,
+    /// The cluster this run is pinned to; asked again before every write.
+    pub target: TargetIdentity,
     /// Where metrics are read.
     pub metrics: Metrics,
     /// The run's id, for the marks on requests.

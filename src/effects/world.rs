@@ -13,7 +13,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     helm, http,
-    kube::{self, act, connect::Cluster},
+    kube::{
+        self, act,
+        connect::Cluster,
+        forward::{self, Forward},
+    },
     metrics, notify, probe,
     process::{self, Process},
     prometheus, shell,
@@ -22,11 +26,11 @@ use super::{
 use crate::{
     engine::{
         fact::Baseline,
-        message::{Effect, Failure, Reading, Report, Started, Ticket},
+        message::{Done, Effect, Failure, Measurement, Reading, Report, Started, Ticket},
     },
     observe::{Observation, alerts::AlertsNews},
     runbook::{
-        model::{Action, BaselineSpec, Helm, Kubernetes, Risk},
+        model::{Action, BaselineSpec, Helm, Kubernetes, PortForward, Risk},
         value::StepId,
     },
     runner::job::Rung,
@@ -43,11 +47,13 @@ pub struct World {
     place: Arc<Place>,
     tasks: TaskTracker,
     flying: Arc<Mutex<HashMap<Ticket, CancellationToken>>>,
+    /// Port-forwards that are open; each closes when it is taken out, all with the program.
+    forwards: Arc<Mutex<HashMap<Ticket, Forward>>>,
 }
 
 impl World {
     pub fn new(place: Place) -> Self {
-        Self { place: Arc::new(place), tasks: TaskTracker::new(), flying: Arc::default() }
+        Self { place: Arc::new(place), tasks: TaskTracker::new(), flying: Arc::default(), forwards: Arc::default() }
     }
 
     /// Starts the metrics pane's readings and the alerts, if the runbook names a Prometheus. They end with the
@@ -76,6 +82,11 @@ impl World {
     /// No such context, a credential plugin that failed, an unreadable kubeconfig.
     pub async fn cluster(&self) -> anyhow::Result<Cluster> {
         self.work(&Ticket::new("panes", 0), &Receipt::default(), None).cluster().await.cloned()
+    }
+
+    /// One reading, for a look beside the run.
+    pub async fn read_metric(&self, at: jiff::Timestamp, what: &Measurement) -> Reading {
+        metrics::measure(&self.work(&Ticket::new("metrics", 0), &Receipt::default(), None), at, what).await
     }
 
     /// What the server says an act would change, in lines for its confirmation. Nothing is changed by asking.
@@ -124,6 +135,10 @@ impl Performer for World {
         match effect {
             Effect::Perform { ticket, action, env, timeout } => {
                 let work = self.work(&ticket, under, timeout.map(|dur| dur.get()));
+                if let Action::PortForward(model) = &*action {
+                    let (model, forwards) = (model.clone(), self.forwards.clone());
+                    return self.spawn(work.clone(), async move { forwarded(&work, &model, &forwards).await });
+                }
                 self.spawn(work.clone(), async move { act(&work, &action, &env).await });
             }
             Effect::Reattach { ticket, action, started } => {
@@ -165,7 +180,9 @@ impl Performer for World {
                     token.cancel();
                 }
             }
-            Effect::CloseForward { .. } => {}
+            Effect::CloseForward { ticket } => {
+                self.forwards.lock().unwrap_or_else(PoisonError::into_inner).remove(&ticket);
+            }
         }
     }
 }
@@ -204,6 +221,11 @@ pub(super) async fn act(work: &Work, action: &Action, env: &IndexMap<String, Str
 
 /// A native verb against the pinned cluster.
 pub(super) async fn kubernetes(work: &Work, verb: &Kubernetes) -> Report {
+    if verb.risk() > Risk::Read
+        && let Err(report) = still_there(work).await
+    {
+        return report;
+    }
     native(work, async |cx| act::perform(cx, verb).await).await
 }
 
@@ -221,6 +243,40 @@ async fn native(work: &Work, doing: impl AsyncFnOnce(&act::ActContext<'_>) -> ac
         done.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     }
     outcome.report()
+}
+
+/// Holds a port-forward open until the run, or the step it names, is over.
+async fn forwarded(work: &Work, model: &PortForward, open: &Mutex<HashMap<Ticket, Forward>>) -> Report {
+    let opened = match work.cluster().await {
+        Ok(cluster) => {
+            let mut here = cluster.clone();
+            here.namespace = work.place.connect.namespace.clone().unwrap_or(here.namespace);
+            forward::open(&here, model).await
+        }
+        Err(error) => Err(error),
+    };
+    match opened {
+        Ok(forward) => {
+            let (port, url) = (forward.local.port(), format!("http://{}", forward.local));
+            let outputs = IndexMap::from([("localPort".into(), port.into()), ("url".into(), url.clone().into())]);
+            let summary = format!("{} is at {url}", forward.title);
+            open.lock().unwrap_or_else(PoisonError::into_inner).insert(work.ticket.clone(), forward);
+            Report::Succeeded(Done { summary, outputs: outputs.into_iter().collect(), ..Done::default() })
+        }
+        Err(error) => failed("forward", format!("{error:#}")),
+    }
+}
+
+/// Is it still the cluster this run is pinned to? Asked before everything that changes something.
+async fn still_there(work: &Work) -> Result<(), Report> {
+    if work.place.target.identity.is_empty() {
+        return Ok(()); // never pinned: nothing to hold it against
+    }
+    let cluster = work
+        .cluster()
+        .await
+        .map_err(|error| failed("target", format!("the cluster cannot be reached: {error:#}; nothing was sent")))?;
+    kube::identity::check(cluster, &work.place.target).await.map(|_| ()).map_err(|why| failed("target", why))
 }
 
 /// Where a native act happens, under which record.
@@ -263,6 +319,9 @@ async fn helm_act(work: &Work, verb: &Helm) -> Report {
             None => act::ActOutcome::Unknown("this look has no answer".into()),
         })
         .await;
+    }
+    if let Err(report) = still_there(work).await {
+        return report;
     }
     let quiet = |_: &str| {};
     let cx = match context(work, &quiet).await {

@@ -10,7 +10,7 @@ use crossterm::{
     cursor,
     event::{DisableBracketedPaste, EnableBracketedPaste},
     execute,
-    terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
+    terminal::{Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
 };
 use ratatui::{Terminal, backend::CrosstermBackend};
 
@@ -37,9 +37,7 @@ impl Screen {
             }));
         }
         enter()?;
-        let mut terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
-        terminal.clear()?;
-        Ok(Self { terminal, taken: true })
+        Ok(Self { terminal: blank()?, taken: true })
     }
 
     /// To the shell, or to an interactive step.
@@ -53,7 +51,7 @@ impl Screen {
     pub fn back(&mut self) -> io::Result<()> {
         if !std::mem::replace(&mut self.taken, true) {
             enter()?;
-            self.terminal.clear()?;
+            self.terminal = blank()?;
         }
         Ok(())
     }
@@ -72,6 +70,13 @@ impl Drop for Screen {
     fn drop(&mut self) {
         self.leave();
     }
+}
+
+/// An empty screen and a terminal that knows it is empty. `Terminal::clear` would ask where the cursor is and wait
+/// for an answer that a recorder, a test or a slow link never gives.
+fn blank() -> io::Result<Terminal<CrosstermBackend<Stdout>>> {
+    execute!(io::stdout(), Clear(ClearType::All))?;
+    Terminal::new(CrosstermBackend::new(io::stdout()))
 }
 
 fn enter() -> io::Result<()> {

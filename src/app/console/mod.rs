@@ -110,9 +110,12 @@ pub async fn drive(mut live: Live, theme: Theme, command: Option<Command>) -> Re
     }
     this.screen.leave();
     ended?;
+    // What the way back did while nothing could be written: said here, since no trail has it.
+    this.live.session.journal().take_overflow().iter().for_each(|line| super::say(line));
+    let gap = this.live.session.journal().has_gap();
     let run = this.live.session.run();
     farewell(&exit::words(run, this.left.as_ref()));
-    Ok(exit::code(run, this.left.as_ref()))
+    Ok(if gap { 4 } else { exit::code(run, this.left.as_ref()) })
 }
 
 #[expect(clippy::print_stdout, reason = "the last line, on the terminal that was given back")]

@@ -70,7 +70,10 @@ fn bad_is_two_percent_and_raises_the_alert() {
     let here = canary("bad", "v1.5.0-bad");
     eventually("2 % errors", 40, || errors(&here, "canary").filter(|e| near(*e, 0.02, 0.1)));
     assert_eq!(errors(&here, "stable"), Some(0.0));
-    let firing = format!("ALERTS{{alertname=\"HighErrorRate\",alertstate=\"firing\",namespace=\"{}\"}}", here.name);
+    let firing = format!(
+        "ALERTS{{alertname=\"HighErrorRate\",alertstate=\"firing\",version=\"canary\",namespace=\"{}\"}}",
+        here.name
+    );
     let alert = eventually("HighErrorRate", 30, || query(&firing).pop());
     assert_eq!(alert.0["version"], "canary", "{alert:?}");
 }

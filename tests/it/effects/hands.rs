@@ -58,6 +58,7 @@ impl Hands {
             observations: to_screen,
             cluster: tokio::sync::OnceCell::new(),
             connect: ConnectOptions::default(),
+            target: Default::default(),
             metrics: ripcord::effects::metrics::Metrics::new(None),
             run: "run".into(),
             terminal,

@@ -232,12 +232,12 @@ async fn an_interactive_step_obeys_its_limit() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_done_yet_says_so() {
+async fn what_is_nobodys_act_says_so() {
     let mut hands = Hands::new();
-    hands.perform(&Ticket::new("forward", 1), Action::PortForward(Default::default()), None);
+    hands.perform(&Ticket::new("gate", 1), Action::Analysis(Default::default()), None);
     let report = hands.end().await;
     assert!(
-        matches!(&report, Report::Failed(failure) if failure.reason == "unsupported" && failure.message.contains("portForward")),
+        matches!(&report, Report::Failed(failure) if failure.reason == "unsupported" && failure.message.contains("analysis")),
         "{report:?}"
     );
 }

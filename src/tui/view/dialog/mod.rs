@@ -70,10 +70,13 @@ impl Writer<'_, '_> {
             Kind::Guard { guard, row } => self.guard(*guard, *row),
             Kind::Ripcord { why, yes } => self.ripcord(why, *yes),
             Kind::Quit { yes } => {
-                self.text(
-                    Tone::Plain,
-                    "The run stays open and can be resumed. A script that runs now goes on without this console.",
-                );
+                let is_demo = self.scene.run.opened().target.server.starts_with("embedded://");
+                let words = if is_demo {
+                    "The demo's cluster lives in this program and ends with it; the trail stays."
+                } else {
+                    "The run stays open and can be resumed. A script that runs now goes on without this console."
+                };
+                self.text(Tone::Plain, words);
                 self.sheet.buttons("Stay", "Leave", *yes);
                 "Leave?".into()
             }
