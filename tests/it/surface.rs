@@ -6,3 +6,4 @@ mod evidence;
 mod faults;
 mod headless;
 mod import;
+mod preflight;
