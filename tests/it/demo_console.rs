@@ -33,14 +33,10 @@ impl Console {
         self.screen.screen().contents().contains(text)
     }
 
-    /// What came, as a terminal takes it: one that is asked where its cursor is says so.
-    async fn take(&mut self, bytes: &[u8]) {
+    /// What came. This terminal answers no question, as a recorder or a slow link does not: none may be asked.
+    fn take(&mut self, bytes: &[u8]) {
+        assert!(!bytes.windows(4).any(|part| part == b"\x1b[6n"), "the console waits for the cursor's place");
         self.screen.process(bytes);
-        if bytes.windows(4).any(|part| part == b"\x1b[6n") {
-            let (row, column) = self.screen.screen().cursor_position();
-            let here = format!("\x1b[{};{}R", row + 1, column + 1);
-            self.pty.write_all(here.as_bytes()).await.unwrap();
-        }
     }
 
     /// Reads until the text is there; false at the deadline or the terminal's end.
@@ -48,7 +44,7 @@ impl Console {
         let mut bytes = [0; 8192];
         while !self.shows(text) {
             match timeout_at(until, self.pty.read(&mut bytes)).await {
-                Ok(Ok(count)) if count > 0 => self.take(&bytes[..count]).await,
+                Ok(Ok(count)) if count > 0 => self.take(&bytes[..count]),
                 _ => return self.shows(text),
             }
         }
