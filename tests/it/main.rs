@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::too_many_lines, reason = "tests say what they expect")]
 
 mod books;
+mod both_ways;
 mod cli;
+mod console;
 #[cfg(feature = "app")]
 mod demo;
 #[cfg(feature = "app")]
