@@ -244,8 +244,19 @@ pub struct Resume {
 }
 
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["run", "release", "deployment"]))]
 pub struct Rollback {
-    pub run: String,
+    /// The run whose way back is taken
+    pub run: Option<String>,
+    /// With no earlier run: this Helm release, from its live history
+    #[arg(long, value_name = "NAME")]
+    pub release: Option<String>,
+    /// With no earlier run: this Deployment, from its ReplicaSets
+    #[arg(long, value_name = "NAME")]
+    pub deployment: Option<String>,
+    /// Where to, instead of the revision that is suggested
+    #[arg(long, value_name = "N", conflicts_with = "run")]
+    pub to_revision: Option<i64>,
     #[arg(long, default_value = "pulled from another terminal")]
     pub why: String,
     /// End a console that holds the run and does not answer

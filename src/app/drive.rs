@@ -133,8 +133,9 @@ pub(super) fn policy(opened: &Opened, flags: &cli::Headless, answers: Answers) -
 
 /// Pulls the ripcord of a run: through the console that holds it, or by itself.
 pub fn rollback(common: &Common, args: &cli::Rollback) -> Result<u8, Fault> {
+    let Some(given) = &args.run else { return super::emergency::rollback(common, args) };
     let state_dir = state::state_dir(common)?.value;
-    let run = state::find_run(&state_dir, &args.run)?;
+    let run = state::find_run(&state_dir, given)?;
     let dir = state_dir.join("runs").join(&run);
     let mut flags = args.headless.clone();
     flags.headless |= !(std::io::stdout().is_terminal() && std::io::stdin().is_terminal());

@@ -44,7 +44,9 @@ pub fn words(run: &Run, left: Option<&Left>) -> String {
         crate::demo::SERVER => "a demo is not taken up again".to_owned(),
         _ => format!("`ripcord resume {id}` goes on"),
     };
-    let more = match left {
+    // Leaving a run that is over interrupts nothing.
+    let is_demo = run.opened().target.server == crate::demo::SERVER;
+    let more = match left.filter(|_| !run.is_closed() || is_demo) {
         Some(Left::Unanswered(what)) => format!(": {what}; {goes_on}"),
         Some(Left::Interrupted) => format!(": interrupted; {goes_on}"),
         None if run.left().is_empty() => String::new(),

@@ -25,6 +25,7 @@ mod console;
 mod demo;
 mod doctor;
 mod drive;
+mod emergency;
 mod exit;
 mod library;
 mod log;

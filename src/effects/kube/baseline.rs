@@ -20,7 +20,7 @@ use crate::{
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// One revision a rollback could lead to, for the dialog and for `pick: revisions`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Revision {
     pub revision: i64,
     /// Numbers the same template had before a rollback gave it this one.
