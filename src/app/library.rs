@@ -16,7 +16,7 @@ use crate::{
     tui::{
         library::{self, Entry, Library, Next, Open},
         terminal::Screen,
-        theme::Theme,
+        theme::{Theme, run_word},
     },
 };
 
@@ -141,14 +141,7 @@ fn of_book(book: &Runbook, open: String, last: &BTreeMap<&str, &RunSummary>, now
 }
 
 fn outcome(run: &RunSummary, now: Timestamp) -> String {
-    let word = match run.status {
-        RunStatus::Open => "open",
-        RunStatus::Succeeded => "SUCCEEDED",
-        RunStatus::Failed => "FAILED",
-        RunStatus::RolledBack => "ROLLED BACK",
-        RunStatus::RollbackIncomplete => "ROLLBACK INCOMPLETE",
-        RunStatus::Aborted => "ABORTED",
-    };
+    let (word, _) = run_word(run.status);
     let at = run.ended.as_deref().unwrap_or(&run.started).parse::<Timestamp>().ok();
     format!("{word} {} ago", human::since(now, at))
 }

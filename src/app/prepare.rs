@@ -264,9 +264,8 @@ fn calendar_at_start(book: &Runbook) -> Result<(), Fault> {
 
 /// Something of it speaks to a cluster natively, or leads back on one.
 pub fn needs_cluster(book: &Runbook) -> bool {
-    let acts = |action: &Action| matches!(action, Action::Kubernetes(_) | Action::Helm(_) | Action::PortForward(_));
     let declared = book.baseline.as_ref().is_some_and(|spec| !matches!(spec, BaselineSpec::None(_)));
-    declared || book.steps.iter().chain(&book.rollback).any(|step| acts(&step.action))
+    declared || book.steps.iter().chain(&book.rollback).any(|step| step.action.is_of_cluster())
 }
 
 /// What is known to be missing refuses the run before it begins; what cannot be found out does not.

@@ -18,7 +18,7 @@ use super::{
     Fault, clock,
     console::{
         answering::Answering,
-        eyes::{Eyes, Word},
+        eyes::{Eyes, Word, take_in},
         shell::Session,
         terminal,
     },
@@ -100,7 +100,7 @@ impl Watch {
         let screen = Screen::take().map_err(terminal)?;
         let (eyes, words) = Eyes::open(world, &run, ends.news.clone());
         let ui = Ui { has_cluster: true, watching: true, focus: Pane::Pods, ..Ui::new(clock::now().wall) };
-        let answering = Answering::load();
+        let answering = Answering::default();
         let (prepared, live) = (Some(prepared), None);
         let drawn = Instant::now();
         let (left, stale) = (false, true);
@@ -152,11 +152,7 @@ impl Watch {
         let mut lent = false;
         for act in acts {
             match act {
-                Act::Describe(pod) => self.eyes.page(pod, false),
-                Act::Yaml(pod) => self.eyes.page(pod, true),
-                Act::Logs { of, previous } => self.eyes.logs(&of, previous),
-                Act::Namespace(name) => self.eyes.namespace(name),
-                Act::Reconnect => self.eyes.reconnect(),
+                Act::Look(look) => self.eyes.look(look),
                 Act::Copy(text) => drop(self.screen.copy(&text)),
                 Act::Quit => self.left = true,
                 Act::Command(command @ Command::Note { .. }) => drop(self.record(command)),
@@ -245,25 +241,15 @@ impl Watch {
     }
 
     fn see(&mut self, first: Observation) {
-        let now = clock::now().wall;
-        let mut next = Some(first);
-        while let Some(seen) = next {
-            self.ui.seen.take(now, seen);
-            next = self.ends.observations.try_recv().ok();
-        }
+        take_in(&mut self.ui, first, &mut self.ends.observations);
         self.stale = true;
     }
 
     fn hear(&mut self, word: Word) {
         self.stale = true;
         match word {
-            Word::Cluster(cluster) => self.eyes.take(*cluster),
-            Word::Page(page) => {
-                self.ui.live.page = Some(page);
-                self.ui.open_over(Pane::Page);
-            }
-            Word::Failed(why) => self.ui.status = Some(why),
-            Word::Evidence { .. } | Word::Preview { .. } => {}
+            Word::Seen(seen) => self.eyes.hear(&mut self.ui, seen),
+            Word::Evidence { .. } | Word::Preview { .. } => {} // nothing here has steps
         }
     }
 

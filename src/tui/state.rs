@@ -254,6 +254,20 @@ pub enum LogsOf {
     Selector(String),
 }
 
+/// What the operator wants to see beside the steps; nothing of it acts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Look {
+    Describe(String),
+    Yaml(String),
+    Logs {
+        of: LogsOf,
+        previous: bool,
+    },
+    /// The panes look at another namespace; the run's target stays.
+    Namespace(String),
+    Reconnect,
+}
+
 /// What the console asks of the program.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Act {
@@ -265,16 +279,8 @@ pub enum Act {
     Copy(String),
     /// What the server says the step would change, for its preview.
     Preview(StepId),
-    Describe(String),
-    Yaml(String),
-    Logs {
-        of: LogsOf,
-        previous: bool,
-    },
+    Look(Look),
     Shell(String),
-    /// The panes look at another namespace; the run's target stays.
-    Namespace(String),
-    Reconnect,
     Suspend,
     Quit,
 }

@@ -6,9 +6,12 @@ use ratatui::{
     widgets::{Block, BorderType, Borders},
 };
 
-use crate::engine::{
-    fact::StepResult,
-    state::{StepState, StepStatus},
+use crate::{
+    engine::{
+        fact::{RunStatus, StepResult},
+        state::{StepState, StepStatus},
+    },
+    observe::freshness,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +29,17 @@ pub enum Tone {
     Warn,
     Bad,
     Busy,
+}
+
+impl From<freshness::Tone> for Tone {
+    fn from(of: freshness::Tone) -> Self {
+        match of {
+            freshness::Tone::Ok => Self::Good,
+            freshness::Tone::Plain => Self::Plain,
+            freshness::Tone::Warn => Self::Warn,
+            freshness::Tone::Bad => Self::Bad,
+        }
+    }
 }
 
 const ASCII: border::Set<'_> = border::Set {
@@ -105,5 +119,17 @@ pub fn word(state: Option<&StepState>, asks: bool) -> (&'static str, Tone) {
         (StepStatus::Waiting, _) if asks => ("ASKS", Tone::Warn),
         (StepStatus::Waiting, _) => ("wait", Tone::Busy),
         (StepStatus::Pending | StepStatus::Done, _) => ("-", Tone::Dim),
+    }
+}
+
+/// The screen's word for a run.
+pub fn run_word(status: RunStatus) -> (&'static str, Tone) {
+    match status {
+        RunStatus::Open => ("open", Tone::Busy),
+        RunStatus::Succeeded => ("SUCCEEDED", Tone::Good),
+        RunStatus::Failed => ("FAILED", Tone::Bad),
+        RunStatus::RolledBack => ("ROLLED BACK", Tone::Warn),
+        RunStatus::RollbackIncomplete => ("ROLLBACK INCOMPLETE", Tone::Bad),
+        RunStatus::Aborted => ("ABORTED", Tone::Warn),
     }
 }

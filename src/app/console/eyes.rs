@@ -6,6 +6,7 @@ use std::{path::PathBuf, time::Duration};
 use tokio::sync::mpsc;
 
 use crate::{
+    app::clock,
     effects::{
         World, evidence,
         kube::{
@@ -27,17 +28,25 @@ use crate::{
         model::{Action, PaneFilter, Runbook},
         value::StepId,
     },
-    tui::{state::LogsOf, view::live::Page},
+    tui::{
+        state::{LogsOf, Look, Pane, Ui},
+        view::live::Page,
+    },
     visible,
 };
 
 /// What a task of the console brings back.
 pub enum Word {
+    Seen(Seen),
+    Evidence { step: StepId, file: String, hash: Result<String, String> },
+    Preview { step: StepId, lines: Vec<String> },
+}
+
+/// What a look found, or why it found nothing.
+pub enum Seen {
     Cluster(Box<Cluster>),
     Page(Page),
     Failed(String),
-    Evidence { step: StepId, file: String, hash: Result<String, String> },
-    Preview { step: StepId, lines: Vec<String> },
 }
 
 /// Until the cluster is there it is tried again this often.
@@ -92,6 +101,27 @@ impl Eyes {
         (eyes, heard)
     }
 
+    pub fn look(&mut self, look: Look) {
+        match look {
+            Look::Describe(pod) => self.page(pod, false),
+            Look::Yaml(pod) => self.page(pod, true),
+            Look::Logs { of, previous } => self.logs(&of, previous),
+            Look::Namespace(name) => self.namespace(name),
+            Look::Reconnect => self.reconnect(),
+        }
+    }
+
+    pub fn hear(&mut self, ui: &mut Ui, seen: Seen) {
+        match seen {
+            Seen::Cluster(cluster) => self.take(*cluster),
+            Seen::Page(page) => {
+                ui.live.page = Some(page);
+                ui.open_over(Pane::Page);
+            }
+            Seen::Failed(why) => ui.status = Some(why),
+        }
+    }
+
     /// Tries until it is there; what is wrong meanwhile stands in the panes.
     fn connect(&self) {
         let (world, words, news) = (self.world.clone(), self.words.clone(), self.news.clone());
@@ -100,7 +130,7 @@ impl Eyes {
             loop {
                 match world.cluster().await {
                     Ok(cluster) => {
-                        let _ = words.send(Word::Cluster(Box::new(cluster))).await;
+                        let _ = words.send(Word::Seen(Seen::Cluster(Box::new(cluster)))).await;
                         return;
                     }
                     Err(error) => {
@@ -121,7 +151,7 @@ impl Eyes {
     }
 
     /// The cluster answered for the first time.
-    pub fn take(&mut self, cluster: Cluster) {
+    fn take(&mut self, cluster: Cluster) {
         if self.spec.namespace.is_empty() {
             self.spec.namespace.clone_from(&cluster.namespace);
         }
@@ -140,12 +170,12 @@ impl Eyes {
     }
 
     /// The panes look elsewhere; the run's target stays.
-    pub fn namespace(&mut self, name: String) {
+    fn namespace(&mut self, name: String) {
         self.spec = PaneSpec { namespace: name, pods: None, workloads: WorkloadChoice::All };
         self.watch();
     }
 
-    pub fn reconnect(&self) {
+    fn reconnect(&self) {
         self.retry.notify_waiters();
         if let Some(watches) = &self.watches {
             watches.restart();
@@ -155,7 +185,7 @@ impl Eyes {
         }
     }
 
-    pub fn logs(&mut self, of: &LogsOf, previous: bool) {
+    fn logs(&mut self, of: &LogsOf, previous: bool) {
         let Some(cluster) = &self.cluster else { return };
         let container = self.follow.as_ref().and_then(|follow| follow.container.clone());
         let (of, container, title) = match of {
@@ -169,7 +199,7 @@ impl Eyes {
     }
 
     /// `d` and `y`: the text comes as a page.
-    pub fn page(&self, pod: String, as_yaml: bool) {
+    fn page(&self, pod: String, as_yaml: bool) {
         let Some(cluster) = self.cluster.clone() else { return };
         let (words, namespace) = (self.words.clone(), self.spec.namespace.clone());
         tokio::spawn(async move {
@@ -179,14 +209,14 @@ impl Eyes {
             } else {
                 ("Describe", describe::describe(&cluster, &of).await)
             };
-            let word = match lines {
+            let seen = match lines {
                 Ok(lines) => {
                     let lines = lines.iter().map(|line| visible::line(line).into_owned()).collect();
-                    Word::Page(Page { title: format!("{what} pod/{pod}"), lines, ..Page::default() })
+                    Seen::Page(Page { title: format!("{what} pod/{pod}"), lines, ..Page::default() })
                 }
-                Err(error) => Word::Failed(format!("{what} of {pod}: {error:#}")),
+                Err(error) => Seen::Failed(format!("{what} of {pod}: {error:#}")),
             };
-            let _ = words.send(word).await;
+            let _ = words.send(Word::Seen(seen)).await;
         });
     }
 
@@ -217,6 +247,17 @@ impl Eyes {
     }
 }
 
+/// Takes in all that waits, up to a bound: a flood must not keep a key waiting.
+pub fn take_in(ui: &mut Ui, first: Observation, rest: &mut mpsc::Receiver<Observation>) {
+    const MOST: usize = 4096;
+    let now = clock::now().wall;
+    ui.seen.take(now, first);
+    for _ in 1..MOST {
+        let Ok(seen) = rest.try_recv() else { return };
+        ui.seen.take(now, seen);
+    }
+}
+
 /// The run acts on a cluster, or asks for panes of one.
 pub fn has_cluster(run: &Run) -> bool {
     let book = run.book();
@@ -228,7 +269,7 @@ pub fn has_cluster(run: &Run) -> bool {
 
 fn natively(book: &Runbook) -> bool {
     book.steps.iter().chain(&book.rollback).any(|step| {
-        matches!(step.action, Action::Kubernetes(_) | Action::Helm(_) | Action::PortForward(_))
+        step.action.is_of_cluster()
             || matches!(&step.action, Action::Runbook(nested) if nested.book.as_deref().is_some_and(natively))
     })
 }

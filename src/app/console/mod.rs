@@ -35,7 +35,7 @@ use crate::{
     session::{Now, Receipt, SessionError},
     tui::{
         dialog::Dialog,
-        state::{Act, Pane, TrailLine, Ui},
+        state::{Act, TrailLine, Ui},
         terminal::Screen,
         theme::Theme,
         update,
@@ -94,7 +94,7 @@ pub async fn drive(mut live: Live, theme: Theme, command: Option<Command>) -> Re
     let (eyes, words) = Eyes::open(world, live.session.run(), live.ends.news.clone());
     let (left, anchored, refused, stale) = (None, false, false, true);
     let (drawn, began) = (Instant::now(), Instant::now());
-    let answering = Answering::load();
+    let answering = Answering::default();
     let mut this =
         Console { live, ui, theme, screen, eyes, words, answering, left, anchored, refused, stale, drawn, began };
     for (receipt, facts) in std::mem::take(&mut this.live.first) {
@@ -222,11 +222,7 @@ impl Console {
                     self.eyes.preview(step, intent.action);
                 }
             }
-            Act::Describe(pod) => self.eyes.page(pod, false),
-            Act::Yaml(pod) => self.eyes.page(pod, true),
-            Act::Logs { of, previous } => self.eyes.logs(&of, previous),
-            Act::Namespace(name) => self.eyes.namespace(name),
-            Act::Reconnect => self.eyes.reconnect(),
+            Act::Look(look) => self.eyes.look(look),
             Act::Shell(pod) => {
                 self.shell(pod).await?;
                 *keys = EventStream::new();
@@ -304,28 +300,16 @@ impl Console {
         }
     }
 
-    /// Takes in all that waits, then draws once. What is frozen is drawn as it was; what is seen goes on.
+    /// Drawn once for all of it. What is frozen is drawn as it was; what is seen goes on.
     fn see(&mut self, first: Observation) {
-        let now = clock::now().wall;
-        let mut next = Some(first);
-        let mut taken = 0;
-        while let Some(seen) = next {
-            self.ui.seen.take(now, seen);
-            taken += 1;
-            next = if taken < 4096 { self.live.ends.observations.try_recv().ok() } else { None };
-        }
+        eyes::take_in(&mut self.ui, first, &mut self.live.ends.observations);
         self.stale = true;
     }
 
     fn hear(&mut self, word: Word) {
         self.stale = true;
         match word {
-            Word::Cluster(cluster) => self.eyes.take(*cluster),
-            Word::Page(page) => {
-                self.ui.live.page = Some(page);
-                self.ui.open_over(Pane::Page);
-            }
-            Word::Failed(why) => self.ui.status = Some(why),
+            Word::Seen(seen) => self.eyes.hear(&mut self.ui, seen),
             Word::Evidence { step, file, hash: Ok(sha256) } => {
                 let evidence = EvidenceGiven { file: Some(file), sha256: Some(sha256), text: None };
                 self.ui.status = None;

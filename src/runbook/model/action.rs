@@ -74,6 +74,11 @@ impl Action {
         matches!(self, Self::Checklist(_) | Self::Manual(_) | Self::Approval(_) | Self::Decision(_) | Self::Input(_))
     }
 
+    /// It speaks to a cluster natively.
+    pub fn is_of_cluster(&self) -> bool {
+        matches!(self, Self::Kubernetes(_) | Self::Helm(_) | Self::PortForward(_))
+    }
+
     /// Machine work has a default timeout; people, gates, waits and nested runbooks have none.
     pub fn is_machine_work(&self) -> bool {
         matches!(self, Self::Run(_) | Self::Http(_) | Self::Kubernetes(_) | Self::Helm(_) | Self::Notify(_))

@@ -20,7 +20,7 @@ use crate::{
     tui::{
         dialog::{Choosing, Evidence, Kind, Line},
         edit::Edit,
-        state::{Act, Pane, Ui},
+        state::{Act, Look, Pane, Ui},
     },
 };
 
@@ -202,7 +202,7 @@ fn palette(ui: &mut Ui, run: &Run, text: &str) -> Vec<Act> {
         ("help", _) => show(ui, Kind::Help),
         ("ns", _) if !ui.has_cluster => ui.status = Some("this run looks at no cluster".into()),
         ("ns", "") => ui.status = Some(format!("the panes look at {}; :ns NAME", ui.seen.cluster.namespace)),
-        ("ns", name) => return vec![Act::Namespace(name.to_owned())],
+        ("ns", name) => return vec![Act::Look(Look::Namespace(name.to_owned()))],
         ("ctx", _) => {
             ui.status = Some(format!(
                 "the run is pinned to {}; another context is another run: ripcord run --context NAME",

@@ -8,7 +8,7 @@ use crate::{
     tui::{
         edit::Edit,
         keymap::Cmd,
-        state::{Act, LogsOf, Pane, Ui},
+        state::{Act, LogsOf, Look, Pane, Ui},
     },
 };
 
@@ -59,7 +59,7 @@ pub fn command(ui: &mut Ui, run: &Run, cmd: Cmd) -> Vec<Act> {
         Cmd::Alerts => ui.open_over(Pane::Alerts),
         Cmd::Reconnect => {
             ui.status = Some("reconnecting".into());
-            return vec![Act::Reconnect];
+            return vec![Act::Look(Look::Reconnect)];
         }
         other => return about_pod(ui, other),
     }
@@ -78,10 +78,10 @@ fn about_pod(ui: &mut Ui, cmd: Cmd) -> Vec<Act> {
         Cmd::Logs | Cmd::PreviousLogs => {
             ui.focus_on(Pane::Logs);
             ui.live.logs_end = None;
-            vec![Act::Logs { of: LogsOf::Pod(name), previous: cmd == Cmd::PreviousLogs }]
+            vec![Act::Look(Look::Logs { of: LogsOf::Pod(name), previous: cmd == Cmd::PreviousLogs })]
         }
-        Cmd::Describe => vec![Act::Describe(name)],
-        Cmd::Yaml => vec![Act::Yaml(name)],
+        Cmd::Describe => vec![Act::Look(Look::Describe(name))],
+        Cmd::Yaml => vec![Act::Look(Look::Yaml(name))],
         Cmd::Shell => vec![Act::Shell(name)],
         _ => Vec::new(),
     }

@@ -11,7 +11,7 @@ use ratatui::{
 use crate::{
     observe::{
         alerts::{Alert, AlertsView},
-        freshness, human,
+        human,
     },
     tui::{
         text::{fit, pad, width},
@@ -54,7 +54,7 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, alerts: &Alerts<'_>) {
     }
     lines.truncate(height);
     let (word, tone) = alerts.view.freshness(alerts.now);
-    let right = Span::styled(format!(" {word} "), alerts.theme.tone(of(tone)));
+    let right = Span::styled(format!(" {word} "), alerts.theme.tone(tone.into()));
     let block = alerts.theme.block(" Alerts ".to_owned(), String::new(), alerts.focused);
     let block = block.title_top(Line::from(right).right_aligned());
     frame.render_widget(Paragraph::new(lines).block(block), area);
@@ -68,7 +68,7 @@ fn entry<'a>(alerts: &Alerts<'_>, alert: &Alert, room: usize, selected: bool) ->
     let rest = format!("{} {}  {}", pad(&since, 6), alert.name, alert.where_word());
     let rest = pad(&rest, room.saturating_sub(width(&word)));
     let rest = if selected { Span::styled(rest, alerts.theme.selected()) } else { Span::raw(rest) };
-    let first = Line::from(vec![Span::styled(word, alerts.theme.tone(of(tone))), rest]);
+    let first = Line::from(vec![Span::styled(word, alerts.theme.tone(tone.into())), rest]);
     let runbooks = (alerts.answers)(alert);
     let answer = match runbooks.as_slice() {
         [] => "no runbook answers it".to_owned(),
@@ -76,13 +76,4 @@ fn entry<'a>(alerts: &Alerts<'_>, alert: &Alert, room: usize, selected: bool) ->
     };
     let said = if alert.summary.is_empty() { answer } else { format!("{}   {answer}", alert.summary) };
     [first, Line::styled(fit(&format!("            {said}"), room), alerts.theme.tone(Tone::Dim))]
-}
-
-fn of(tone: freshness::Tone) -> Tone {
-    match tone {
-        freshness::Tone::Ok => Tone::Good,
-        freshness::Tone::Plain => Tone::Plain,
-        freshness::Tone::Warn => Tone::Warn,
-        freshness::Tone::Bad => Tone::Bad,
-    }
 }

@@ -9,12 +9,11 @@ use ratatui::{
 use super::{Scene, live, metrics};
 use crate::{
     engine::{fact::RunStatus, state::Lane},
-    observe::freshness,
     tui::{
         keymap::TABLE,
         state::Pane,
         text::{fit, fit_middle, width},
-        theme::Tone,
+        theme::{Tone, run_word},
     },
     visible,
 };
@@ -84,8 +83,8 @@ fn health<'a>(scene: &Scene<'_>) -> Vec<Span<'a>> {
     if scene.ui.has_cluster {
         words.push(live::header(&scene.live()));
     }
-    words.extend(seen.metrics.word(now).map(|(word, of)| (word, tone(of))));
-    words.extend(seen.alerts.word(now).map(|(word, of)| (word, tone(of))));
+    words.extend(seen.metrics.word(now).map(|(word, of)| (word, of.into())));
+    words.extend(seen.alerts.word(now).map(|(word, of)| (word, of.into())));
     let mut spans = Vec::new();
     for (word, tone) in words {
         spans.push(Span::styled(fit(&word, 34), scene.theme.tone(tone)));
@@ -94,25 +93,11 @@ fn health<'a>(scene: &Scene<'_>) -> Vec<Span<'a>> {
     spans
 }
 
-pub fn tone(of: freshness::Tone) -> Tone {
-    match of {
-        freshness::Tone::Ok => Tone::Good,
-        freshness::Tone::Plain => Tone::Plain,
-        freshness::Tone::Warn => Tone::Warn,
-        freshness::Tone::Bad => Tone::Bad,
-    }
-}
-
 fn status(scene: &Scene<'_>) -> (&'static str, Tone) {
     match scene.run.status() {
         _ if scene.ui.watching => ("", Tone::Plain),
         RunStatus::Open if !scene.run.is_started() => ("not begun", Tone::Dim),
-        RunStatus::Open => ("open", Tone::Busy),
-        RunStatus::Succeeded => ("SUCCEEDED", Tone::Good),
-        RunStatus::Failed => ("FAILED", Tone::Bad),
-        RunStatus::RolledBack => ("ROLLED BACK", Tone::Warn),
-        RunStatus::RollbackIncomplete => ("ROLLBACK INCOMPLETE", Tone::Bad),
-        RunStatus::Aborted => ("ABORTED", Tone::Warn),
+        status => run_word(status),
     }
 }
 

@@ -7,7 +7,7 @@ use ratatui::{
     widgets::Paragraph,
 };
 
-use super::{Live, LivePane, tone};
+use super::{Live, LivePane};
 use crate::{
     observe::freshness::Feed,
     tui::{
@@ -37,7 +37,7 @@ pub fn frame(
 /// The freshness word of a watch.
 pub fn word(feed: &Feed, live: &Live<'_>) -> (String, Tone) {
     let (word, of) = feed.word(live.now);
-    (word, tone(of))
+    (word, of.into())
 }
 
 /// Why there is nothing to see: not yet, not allowed, not there, or filtered out. `None`: there is something.

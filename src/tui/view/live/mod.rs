@@ -13,7 +13,7 @@ use ratatui::{Frame, layout::Rect};
 pub use state::{LivePane, LiveState, Page};
 
 use crate::{
-    observe::{cluster::ClusterView, freshness, logs::LogView},
+    observe::{cluster::ClusterView, logs::LogView},
     tui::theme::{Theme, Tone},
 };
 
@@ -44,7 +44,7 @@ pub fn header(live: &Live<'_>) -> (String, Tone) {
     let (word, at) = live.cluster.api.word(live.now);
     match live.cluster.api.skew_word() {
         Some(skew) => (format!("{word} | {skew}"), Tone::Warn),
-        None => (word, tone(at)),
+        None => (word, at.into()),
     }
 }
 
@@ -56,15 +56,6 @@ pub fn tab(live: &Live<'_>, pane: LivePane) -> String {
         LivePane::Events => format!("Events{}", bang(live.cluster.events.warnings())),
         LivePane::Logs => "Logs".to_owned(),
         LivePane::Page => live.state.page.as_ref().map_or_else(|| "Page".to_owned(), |page| page.title.clone()),
-    }
-}
-
-fn tone(of: freshness::Tone) -> Tone {
-    match of {
-        freshness::Tone::Ok => Tone::Good,
-        freshness::Tone::Plain => Tone::Plain,
-        freshness::Tone::Warn => Tone::Warn,
-        freshness::Tone::Bad => Tone::Bad,
     }
 }
 

@@ -7,7 +7,7 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use super::{Metrics, framed, limit_word, loudness, plot::Plot, tone};
+use super::{Metrics, framed, limit_word, loudness, plot::Plot};
 use crate::{
     observe::metrics::MetricRow,
     tui::{
@@ -41,7 +41,7 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, metrics: &Metrics<'_>, row: &Metr
     let keys = " + - zoom   h l cursor   [ ] earlier later   Esc back";
     lines.push(Line::styled(fit(keys, room), metrics.theme.tone(Tone::Dim)));
     let title = format!("{number} Metrics: {}", row.info.title);
-    framed(frame, area, metrics, &title, (word.to_owned(), tone(of)), lines);
+    framed(frame, area, metrics, &title, (word.to_owned(), of.into()), lines);
 }
 
 /// Where the cursor is, or what is now.

@@ -20,7 +20,7 @@ pub use state::{Glyphs, MetricsState};
 
 use crate::{
     observe::{
-        freshness, human,
+        human,
         metrics::{Limit, MetricRow, MetricsView, Side, Verdict},
     },
     tui::{
@@ -57,7 +57,7 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, metrics: &Metrics<'_>, number: us
         lines.push(Line::styled(fit(&foot, room), metrics.theme.tone(Tone::Dim)));
     }
     let right = match metrics.view.word(metrics.now) {
-        Some((word, tone)) => (word, self::tone(tone)),
+        Some((word, tone)) => (word, tone.into()),
         None => ("no metrics".to_owned(), Tone::Dim),
     };
     framed(frame, area, metrics, &format!("{number} Metrics"), right, lines);
@@ -141,7 +141,7 @@ fn row_line<'a>(metrics: &Metrics<'_>, row: &MetricRow, columns: &Columns, room:
     let (word, since) = (pad(word, 8), format!("{} ", pad(&since, 6)));
     let used = width(&head) + width(&word) + width(&since);
     let head = if selected { Span::styled(head, metrics.theme.selected()) } else { Span::raw(head) };
-    let mut spans = vec![head, Span::styled(word, metrics.theme.tone(self::tone(tone))), Span::raw(since)];
+    let mut spans = vec![head, Span::styled(word, metrics.theme.tone(tone.into())), Span::raw(since)];
     let left = room.saturating_sub(used);
     if left > 8 {
         spans.extend(spark::spans(metrics, row, SPAN, left - 5));
@@ -191,14 +191,5 @@ fn loudness(row: &MetricRow, value: f64) -> Tone {
         (false, true) if has_failure => Tone::Warn,
         (false, true) => Tone::Bad,
         (false, false) => Tone::Good,
-    }
-}
-
-fn tone(of: freshness::Tone) -> Tone {
-    match of {
-        freshness::Tone::Ok => Tone::Good,
-        freshness::Tone::Plain => Tone::Plain,
-        freshness::Tone::Warn => Tone::Warn,
-        freshness::Tone::Bad => Tone::Bad,
     }
 }
