@@ -31,6 +31,7 @@ pub struct Common {
     /// The namespace; wins over the runbook's
     #[arg(short, long, global = true)]
     pub namespace: Option<String>,
+    /// The kubeconfig file, in place of $KUBECONFIG and ~/.kube/config
     #[arg(long, global = true)]
     pub kubeconfig: Option<PathBuf>,
     /// Only look: nothing that writes is started
@@ -39,6 +40,7 @@ pub struct Common {
     /// Where runs and the ledger are kept
     #[arg(long, global = true)]
     pub state_dir: Option<PathBuf>,
+    /// No colour; the same as NO_COLOR in the environment
     #[arg(long, global = true)]
     pub no_color: bool,
     /// Draw with ASCII only

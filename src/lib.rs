@@ -32,6 +32,8 @@ pub mod cli;
 #[cfg(feature = "app")]
 pub mod demo;
 #[cfg(feature = "app")]
+mod digest;
+#[cfg(feature = "app")]
 pub mod effects;
 #[cfg(feature = "app")]
 pub mod headless;

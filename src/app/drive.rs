@@ -42,6 +42,7 @@ pub fn run(common: &Common, args: &cli::Run) -> Result<u8, Fault> {
         say(text.trim_end());
     }
     if args.dry_run {
+        prepared.missing.iter().for_each(|missing| say(&format!("a run would be refused: {missing}")));
         return super::verbs::dry_run(prepared.opened);
     }
     let headless = wants_headless(&args.headless)?;

@@ -191,7 +191,7 @@ pub fn way_back(state_dir: &Path, run: &str, answers: &Answers, doors: &Doors) -
         files: approved.into_iter().map(|(name, bytes)| (audit::approved::original(&name).into(), bytes)).collect(),
         hash: opened.runbook_hash.clone(),
     };
-    fresh(Prepared { opened, loaded, secrets, redactor, state_dir: state_dir.to_owned() }, doors)
+    fresh(Prepared { opened, loaded, secrets, missing: Vec::new(), redactor, state_dir: state_dir.to_owned() }, doors)
 }
 
 fn open_fault(error: OpenError) -> Fault {

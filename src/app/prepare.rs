@@ -41,6 +41,8 @@ pub struct Prepared {
     pub opened: Opened,
     pub loaded: Loaded,
     pub secrets: SecretStore,
+    /// Of the secrets, what a dry run goes without; empty for a run.
+    pub missing: Vec<String>,
     pub redactor: Redactor,
     pub state_dir: PathBuf,
 }
@@ -124,12 +126,16 @@ pub fn prepare_loaded(
         params::resolve(&loaded.book.params, &given).map_err(|problems| Fault::usage(problems.join("\n         ")))?;
     let workdir =
         std::env::current_dir().map_err(|error| Fault::usage(format!("the working directory is gone: {error}")))?;
-    let secrets = secrets_of(&loaded.book, answers, &workdir, ask)?;
+    let (secrets, missing) = find_secrets(&loaded.book, answers, &workdir, ask);
+    // A dry run starts nothing and shows no value: a secret that is missing is said and not in its way.
+    if !missing.is_empty() && !args.dry_run {
+        return Err(Fault::usage(missing.join("\n         ")));
+    }
     let redactor = redactor_of(&secrets)?;
     calendar_at_start(&loaded.book)?;
     let state_dir = state::state_dir(common)?.value;
     let opened = opened(common, path, &loaded, values, &workdir)?;
-    Ok(Prepared { opened, loaded, secrets, redactor, state_dir })
+    Ok(Prepared { opened, loaded, secrets, missing, redactor, state_dir })
 }
 
 fn opened(
@@ -207,11 +213,17 @@ fn given_params(args: &RunArgs, answers: &Answers) -> Result<BTreeMap<String, Va
 /// Every secret of the runbook and of those inside it; all problems at once.
 /// `ask`: somebody can be asked for those with `prompt: true`.
 pub fn secrets_of(book: &Runbook, answers: &Answers, workdir: &Path, ask: bool) -> Result<SecretStore, Fault> {
+    let (store, problems) = find_secrets(book, answers, workdir, ask);
+    if problems.is_empty() { Ok(store) } else { Err(Fault::usage(problems.join("\n         "))) }
+}
+
+/// Those that are there, and what is wrong with the others.
+fn find_secrets(book: &Runbook, answers: &Answers, workdir: &Path, ask: bool) -> (SecretStore, Vec<String>) {
     let mut store = SecretStore::default();
     let mut problems = Vec::new();
     let prompt = |name: &str| if ask { asking::secret(name) } else { None };
     load_secrets(book, "", answers, workdir, &prompt, &mut store, &mut problems);
-    if problems.is_empty() { Ok(store) } else { Err(Fault::usage(problems.join("\n         "))) }
+    (store, problems)
 }
 
 fn load_secrets(

@@ -117,7 +117,7 @@ pub fn new(new: &New) -> Result<u8, Fault> {
     let file = fs::OpenOptions::new().write(true).create_new(true).open(&path);
     let mut file = file.map_err(|error| Fault::usage(format!("{}: {error}", path.display())))?;
     file.write_all(text.as_bytes()).map_err(|error| Fault::failed(format!("{}: {error}", path.display())))?;
-    say(&format!("wrote {}; try `ripcord run {} ` and edit it", path.display(), path.display()));
+    say(&format!("wrote {}; try `ripcord run {}` and edit it", path.display(), path.display()));
     Ok(0)
 }
 

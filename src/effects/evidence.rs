@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use sha2::{Digest, Sha256};
+use crate::digest::Digest;
 
 /// Reads the whole file once, in pieces. Returns its SHA-256 as 64 hex digits.
 ///
@@ -18,17 +18,12 @@ pub fn hash_file(path: &Path) -> io::Result<String> {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file; name a file as evidence"));
     }
     let mut file = File::open(path)?;
-    let mut hash = Sha256::new();
+    let mut hash = Digest::default();
     let mut piece = vec![0; 64 * 1024];
     loop {
         match file.read(&mut piece)? {
-            0 => return Ok(hex(&hash.finalize())),
+            0 => return Ok(hash.finish()),
             n => hash.update(&piece[..n]),
         }
     }
-}
-
-/// Lower-case hex.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -8,10 +8,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
 use crate::{
+    digest::Digest,
     engine::message::{OutputRef, Ticket},
     observe::{
         Observation,
@@ -78,7 +78,7 @@ fn send(ticket: &Ticket, to: &mpsc::Sender<Observation>, missed: &mut u64, last:
 pub struct OutputSink {
     file: Option<File>,
     name: String,
-    hash: Sha256,
+    hash: Digest,
     bytes: u64,
     lines: LineSender,
     redact: RedactStream,
@@ -97,7 +97,7 @@ impl OutputSink {
         Self {
             file,
             name,
-            hash: Sha256::new(),
+            hash: Digest::default(),
             bytes: 0,
             lines: LineSender::new(ticket, screen),
             redact: redactor.stream(),
@@ -135,7 +135,7 @@ impl OutputSink {
         self.keep(&rest);
         self.lines.finish();
         self.file.take()?.sync_data().ok()?;
-        Some(OutputRef { file: self.name, bytes: self.bytes, sha256: super::evidence::hex(&self.hash.finalize()) })
+        Some(OutputRef { file: self.name, bytes: self.bytes, sha256: self.hash.finish() })
     }
 }
 

@@ -163,7 +163,11 @@ async fn hear(work: &Work, mut child: Child, line: UnixStream, output: Option<&s
         tokio::select! {
             next = phases.next_line() => match next.ok().flatten().map(|line| serde_json::from_str(&line)) {
                 Some(Ok(Phase::Started { child })) => work.tell(Report::Started(started(child))).await,
-                Some(Ok(Phase::Ended(how))) => ended = Some(*how),
+                Some(Ok(Phase::Ended(how))) => {
+                    // It is durable; the runner itself may take its time to go, and is reaped in the background.
+                    ended = Some(*how);
+                    break;
+                }
                 Some(_) => {}
                 None => break,
             },
@@ -174,12 +178,12 @@ async fn hear(work: &Work, mut child: Child, line: UnixStream, output: Option<&s
             _ = tick.tick() => tail.catch_up(),
         }
     }
-    let _ = child.wait().await;
-    tail.finish();
-    match ended {
-        Some(ended) => ending::report(work, &ended, output, tail.last()),
-        None => read_back(work, tail).await,
+    if let Some(ended) = ended {
+        tail.finish();
+        return ending::report(work, &ended, output, tail.last());
     }
+    let _ = child.wait().await;
+    read_back(work, tail).await
 }
 
 fn started(child: status::Process) -> Started {
@@ -261,10 +265,9 @@ fn without_end(phases: &[Phase]) -> Report {
     let boot = status::boot_id();
     let message = match phases.last() {
         Some(Phase::Accepted { boot_id }) if boot_id.is_some() && *boot_id == boot => {
-            return failed(
-                "cancelled",
-                "the step-runner ended before it started anything; nothing was done, try again",
-            );
+            return Report::NeverBegan {
+                message: "the console went before the step-runner began anything; nothing was done".into(),
+            };
         }
         Some(Phase::Started { child }) if child.is_alive() => format!(
             "the step-runner is gone, but its child (pid {}) still runs; watch it end, then say what came of it",

@@ -382,6 +382,7 @@ fn cleaned(work: &Work, report: Report) -> Report {
             Report::Succeeded(done)
         }
         Report::Unknown { message } => Report::Unknown { message: clean(&message) },
+        Report::NeverBegan { message } => Report::NeverBegan { message: clean(&message) },
         other => other,
     }
 }

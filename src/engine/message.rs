@@ -240,6 +240,10 @@ pub enum Report {
     Unknown {
         message: String,
     },
+    /// Answers a `Reattach` only: it is known that nothing was begun, so that it may be begun.
+    NeverBegan {
+        message: String,
+    },
     /// A look: `verify`, a checklist item (`item`), a guard over pods.
     Probed {
         item: Option<String>,

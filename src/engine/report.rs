@@ -3,10 +3,10 @@
 use super::{
     draft::{Draft, Ruled},
     fact::Fact,
-    message::{Report, Ticket},
+    message::{Actor, Report, Ticket, Via},
     state::{Phase, VerifiedAct},
 };
-use crate::runbook::model::Action;
+use crate::runbook::{model::Action, value::StepId};
 
 impl Draft {
     pub(super) fn report(&mut self, ticket: &Ticket, report: &Report) -> Ruled {
@@ -50,10 +50,18 @@ impl Draft {
                     self.after_failure(id)
                 }
                 Report::Unknown { message } => self.unknown(id, message),
+                Report::NeverBegan { message } => self.never_began(id, message),
                 _ => Ok(()),
             },
             _ => Ok(()),
         }
+    }
+
+    /// The console went between the intent and the act. Nothing failed: the step stands before its act again, and
+    /// asks again what it asked, since confirmations lapse.
+    fn never_began(&mut self, id: &StepId, message: &str) -> Ruled {
+        self.fact(Fact::NoteAdded { by: Actor::engine(), text: format!("{id}: {message}") })?;
+        self.fact(Fact::StepRetried { step: id.clone(), by: Actor::system("ripcord", Via::Console), at: None })
     }
 
     fn started(&mut self, ticket: &Ticket, report: &Report) -> Ruled {

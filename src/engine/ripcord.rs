@@ -106,6 +106,7 @@ impl Draft {
         let (outcome, end) = match report {
             Report::Succeeded(done) => (StepResult::Succeeded, End::done(done.clone())),
             Report::Failed(failure) => (aborted_or_failed(failure), failure.clone().into()),
+            Report::NeverBegan { message } => (StepResult::Aborted, End::because("cancelled", message.clone())),
             Report::Unknown { message } => (StepResult::Unknown, End::because("unknown", message.clone())),
             _ => return Ok(()),
         };

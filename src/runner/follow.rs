@@ -12,9 +12,8 @@ use std::{
     time::Duration,
 };
 
-use sha2::{Digest, Sha256};
-
 use super::status::Kept;
+use crate::digest::Digest;
 
 /// Reads `path` while it grows; [`Follower::finish`] reads the rest.
 pub struct Follower {
@@ -55,14 +54,14 @@ impl Follower {
 
 fn read_along(path: &Path, ended: &AtomicBool) -> io::Result<Kept> {
     let mut file = File::open(path)?;
-    let mut hash = Sha256::new();
+    let mut hash = Digest::default();
     let mut bytes = 0;
     let mut piece = vec![0; 256 * 1024];
     loop {
         // Asked before reading: an empty read after the end is the end.
         let last = ended.load(Ordering::Acquire);
         match file.read(&mut piece)? {
-            0 if last => return Ok(Kept { bytes, sha256: super::hex(&hash.finalize()) }),
+            0 if last => return Ok(Kept { bytes, sha256: hash.finish() }),
             0 => thread::park_timeout(Duration::from_millis(10)),
             read => {
                 hash.update(&piece[..read]);

@@ -212,7 +212,3 @@ pub(crate) fn how(ended: &mut Ended, status: io::Result<ExitStatus>) {
 fn has_room(path: &Path) -> bool {
     rustix::fs::statvfs(path).map_or(true, |fs| fs.f_bavail.saturating_mul(fs.f_frsize) >= ROOM)
 }
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}

@@ -8,11 +8,13 @@ use std::{
     thread,
 };
 
-use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
 use super::status::Kept;
-use crate::redact::{RedactStream, Redactor};
+use crate::{
+    digest::Digest,
+    redact::{RedactStream, Redactor},
+};
 
 /// Large enough that a child at full speed and the runner seldom wait for each other.
 const PIPE: usize = 1024 * 1024;
@@ -35,7 +37,7 @@ impl Pipe {
             file,
             filter: redactor.stream(),
             clean: Vec::with_capacity(PIPE),
-            hash: Sha256::new(),
+            hash: Digest::default(),
             bytes: 0,
             lost: None,
         }));
@@ -75,7 +77,7 @@ struct Sink {
     file: Option<File>,
     filter: RedactStream,
     clean: Vec<u8>,
-    hash: Sha256,
+    hash: Digest,
     bytes: u64,
     lost: Option<String>,
 }
@@ -124,6 +126,6 @@ impl Sink {
         if self.lost.is_some() {
             return None;
         }
-        Some(Kept { bytes: self.bytes, sha256: super::hex(&std::mem::take(&mut self.hash).finalize()) })
+        Some(Kept { bytes: self.bytes, sha256: std::mem::take(&mut self.hash).finish() })
     }
 }

@@ -145,6 +145,26 @@ fn confirmations_lapse_on_resume_and_work_in_flight_is_looked_for_not_repeated()
 }
 
 #[test]
+fn what_was_never_begun_is_begun_again_and_has_not_failed() {
+    let never = || Report::NeverBegan { message: "nothing was done".into() };
+    let step = json!([{"id": "a", "confirm": "none", "run": "x", "onFailure": "rollback"}]);
+    let mut bottle = Bottle::started(step, json!([{"id": "back", "run": "true"}]));
+    bottle.tell(Command::Resume { host: "h2".into(), pid: 2 }).unwrap();
+    bottle.report("a", never());
+    assert_eq!(bottle.performed(), ["a#1", "a#2"], "the same step, a new attempt; nothing leads back");
+    bottle.ok("a");
+    assert_eq!(bottle.status(), RunStatus::Succeeded);
+
+    let mut bottle = Bottle::started(json!([{"id": "a", "confirm": "key", "run": "x"}]), json!([]));
+    bottle.confirm("a").unwrap();
+    bottle.tell(Command::Resume { host: "h2".into(), pid: 2 }).unwrap();
+    bottle.report("a", never());
+    assert_eq!(bottle.performed(), ["a#1"], "its confirmation has lapsed");
+    bottle.confirm("a").unwrap();
+    assert_eq!(bottle.performed(), ["a#1", "a#2"]);
+}
+
+#[test]
 fn every_prefix_of_a_story_replays_and_can_be_resumed() {
     let mut bottle = with_verify(json!({"retries": {"limit": 1}}));
     bottle.fails("a");

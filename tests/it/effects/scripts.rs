@@ -6,11 +6,11 @@ use ripcord::{
     effects::{evidence, loan::Loan},
     engine::message::{Effect, Report, Ticket},
     runbook::model::{Action, Run},
-    runner::status,
+    runner::status::{self, Phase},
 };
 use tokio::sync::mpsc;
 
-use super::hands::{Hands, argv, done, failure, fifo, heard, kill, script};
+use super::hands::{Hands, argv, done, failure, fifo, heard, kill, script, unknown};
 
 #[tokio::test]
 async fn a_script_is_started_once_told_and_kept() {
@@ -240,4 +240,27 @@ async fn what_is_nobodys_act_says_so() {
         matches!(&report, Report::Failed(failure) if failure.reason == "unsupported" && failure.message.contains("analysis")),
         "{report:?}"
     );
+}
+
+/// The console was gone before there was a runner: its note of the job stands alone, and nobody holds it.
+#[tokio::test]
+async fn a_step_whose_runner_never_came_is_known_never_to_have_begun() {
+    let mut hands = Hands::new();
+    let ticket = Ticket::new("step", 1);
+    let folder = hands.run_dir().join("output");
+    std::fs::create_dir_all(&folder).unwrap();
+    let mut status = std::fs::File::create(folder.join("step.1.status")).unwrap();
+    let accepted = Phase::Accepted { boot_id: status::boot_id() };
+    status::append(&mut status, &accepted, true).unwrap();
+    let again = || Effect::Reattach { ticket: ticket.clone(), action: Box::new(script("touch done")), started: None };
+    hands.start(again());
+    assert!(matches!(hands.end().await, Report::NeverBegan { .. }));
+    assert!(!hands.path("done").exists());
+
+    // The same words of another boot say nothing: what followed them may have been lost with the power.
+    std::fs::remove_file(folder.join("step.1.status")).unwrap();
+    let mut status = std::fs::File::create(folder.join("step.1.status")).unwrap();
+    status::append(&mut status, &Phase::Accepted { boot_id: Some("before".into()) }, true).unwrap();
+    hands.start(again());
+    unknown(hands.end().await);
 }
