@@ -32,8 +32,6 @@ pub mod cli;
 #[cfg(feature = "app")]
 pub mod demo;
 #[cfg(feature = "app")]
-mod digest;
-#[cfg(feature = "app")]
 pub mod effects;
 #[cfg(feature = "app")]
 pub mod headless;

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use crate::digest::Digest;
+use crate::runner::digest::Digest;
 
 /// Reads the whole file once, in pieces. Returns its SHA-256 as 64 hex digits.
 ///

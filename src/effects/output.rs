@@ -11,13 +11,13 @@ use std::{
 use tokio::sync::mpsc;
 
 use crate::{
-    digest::Digest,
     engine::message::{OutputRef, Ticket},
     observe::{
         Observation,
         output::{LineCutter, OutputLine},
     },
     redact::{RedactStream, Redactor},
+    runner::digest::Digest,
 };
 
 /// The folder of outputs inside a run's folder.

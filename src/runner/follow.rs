@@ -12,8 +12,7 @@ use std::{
     time::Duration,
 };
 
-use super::status::Kept;
-use crate::digest::Digest;
+use super::{digest::Digest, status::Kept};
 
 /// Reads `path` while it grows; [`Follower::finish`] reads the rest.
 pub struct Follower {

@@ -4,6 +4,7 @@
 //! the ladder also while no console lives, and knows nothing of the run but its own job.
 
 mod child;
+pub(crate) mod digest;
 mod follow;
 pub mod job;
 pub(crate) mod outputs;

@@ -10,11 +10,8 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use super::status::Kept;
-use crate::{
-    digest::Digest,
-    redact::{RedactStream, Redactor},
-};
+use super::{digest::Digest, status::Kept};
+use crate::redact::{RedactStream, Redactor};
 
 /// Large enough that a child at full speed and the runner seldom wait for each other.
 const PIPE: usize = 1024 * 1024;
