@@ -46,7 +46,7 @@ const WALLS: &[Wall] = &[
     Wall {
         module: "runner",
         inside: "redact",
-        crates: "rustix serde serde_json sha2 tokio",
+        crates: "ring rustix serde serde_json sha2 tokio",
         never: &["kube", "reqwest", "ratatui", "SystemTime"],
     },
     Wall {
