@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::Read as _,
+    os::unix::fs::FileTypeExt as _,
     path::{Path, PathBuf},
 };
 
@@ -270,6 +271,10 @@ fn read(path: &Path) -> Result<String, Box<Problem>> {
     let about = fs::metadata(path).map_err(|error| cannot(format!("cannot read {}: {error}", path.display())))?;
     if about.is_dir() {
         return Err(cannot(format!("{} is a directory", path.display())));
+    }
+    if about.file_type().is_fifo() || about.file_type().is_socket() {
+        // To open one waits for whoever writes to it, perhaps for ever.
+        return Err(cannot(format!("{} is a pipe, not a file", path.display())));
     }
     let too_big = || {
         Box::new(Problem::of_file(

@@ -19,22 +19,22 @@ pub(super) fn mend(value: Value) -> Option<(RunbookDoc, bool)> {
     let Value::Object(mut map) = value else { return None };
     map.insert("apiVersion".into(), json!("ripcord/v1"));
     map.insert("kind".into(), json!("Runbook"));
-    keep::<Metadata>(&mut map, "metadata", || json!({"name": "unnamed"}));
-    keep::<Target>(&mut map, "target", || json!({}));
-    keep::<Requires>(&mut map, "requires", || json!({}));
-    keep::<Panes>(&mut map, "panes", || json!({}));
-    keep::<String>(&mut map, "description", || json!(""));
-    keep::<Vec<Guard>>(&mut map, "guards", || json!([]));
-    keep::<Option<Calendar>>(&mut map, "calendar", || Value::Null);
-    keep::<Option<Prometheus>>(&mut map, "prometheus", || json!({"url": "http://unknown"}));
+    keep::<Metadata>(&mut map, "metadata", &json!({"name": "unnamed"}));
+    keep::<Target>(&mut map, "target", &json!({}));
+    keep::<Requires>(&mut map, "requires", &json!({}));
+    keep::<Panes>(&mut map, "panes", &json!({}));
+    keep::<String>(&mut map, "description", &json!(""));
+    guards(&mut map);
+    keep::<Option<Calendar>>(&mut map, "calendar", &json!({}));
+    keep::<Option<Prometheus>>(&mut map, "prometheus", &json!({"url": "http://unknown"}));
     // A name that may be anything: what depends on it is not told wrong.
-    keep::<Option<BaselineSpec>>(&mut map, "baseline", || json!({"helmRelease": "${{ unknown }}"}));
-    entries::<Param>(&mut map, "params", json!({}));
-    entries::<Secret>(&mut map, "secrets", json!({"prompt": true}));
+    keep::<Option<BaselineSpec>>(&mut map, "baseline", &json!({"helmRelease": "${{ unknown }}"}));
+    entries::<Param>(&mut map, "params", &json!({}));
+    entries::<Secret>(&mut map, "secrets", &json!({"prompt": true}));
     entries::<Metric>(
         &mut map,
         "metrics",
-        json!({"query": "up", "successCondition": "true", "failureCondition": "false", "samplesQuery": "up"}),
+        &json!({"query": "up", "successCondition": "true", "failureCondition": "false", "samplesQuery": "up"}),
     );
     lane(&mut map, "steps");
     if map.get("rollback").is_some_and(Value::is_array) {
@@ -51,18 +51,56 @@ fn reads<T: DeserializeOwned>(value: &Value) -> bool {
     serde_json::from_value::<T>(value.clone()).is_ok()
 }
 
-fn keep<T: DeserializeOwned>(map: &mut Map<String, Value>, key: &str, instead: impl FnOnce() -> Value) {
-    if map.get(key).is_some_and(|value| !reads::<T>(value)) || (key == "metadata" && !map.contains_key(key)) {
-        map.insert(key.to_owned(), instead());
+/// The stand-in with as much of what was written as can be read beside it, key by key; the rest is left out.
+fn grown(written: &Value, instead: &Value, reads: impl Fn(&Value) -> bool) -> Value {
+    let mut grown = instead.clone();
+    for (key, value) in written.as_object().into_iter().flatten() {
+        let before = grown.clone();
+        if let Value::Object(map) = &mut grown {
+            map.insert(key.clone(), value.clone());
+        }
+        if !reads(&grown) {
+            grown = before;
+        }
+    }
+    grown
+}
+
+fn keep<T: DeserializeOwned>(map: &mut Map<String, Value>, key: &str, instead: &Value) {
+    match map.get(key) {
+        Some(value) if reads::<T>(value) => {}
+        None if key != "metadata" => {}
+        value => {
+            let mended = grown(value.unwrap_or(&Value::Null), instead, reads::<T>);
+            // A stand-in that is no section by itself stands for none.
+            map.insert(key.to_owned(), if reads::<T>(&mended) { mended } else { Value::Null });
+        }
     }
 }
 
-fn entries<T: DeserializeOwned>(map: &mut Map<String, Value>, key: &str, instead: Value) {
+fn entries<T: DeserializeOwned>(map: &mut Map<String, Value>, key: &str, instead: &Value) {
     match map.get_mut(key) {
         Some(Value::Object(entries)) => {
-            entries.values_mut().filter(|value| !reads::<T>(value)).for_each(|value| *value = instead.clone());
+            let broken = entries.values_mut().filter(|value| !reads::<T>(value));
+            broken.for_each(|value| *value = grown(value, instead, reads::<T>));
         }
         Some(other) => *other = json!({}),
+        None => {}
+    }
+}
+
+/// Guards have no names: they stay as many as they are, each at its place.
+fn guards(map: &mut Map<String, Value>) {
+    match map.get_mut("guards") {
+        Some(Value::Array(guards)) => {
+            for guard in guards.iter_mut().filter(|guard| !(guard.is_object() && reads::<Guard>(guard))) {
+                *guard = grown(guard, &json!({}), reads::<Guard>);
+                if guard.get("metric").is_none() && guard.get("pods").is_none() {
+                    *guard = json!({"pods": {"selector": "unknown"}, "minReady": 0});
+                }
+            }
+        }
+        Some(other) => *other = json!([]),
         None => {}
     }
 }
@@ -76,14 +114,32 @@ fn is_whole(step: &Value) -> bool {
     serde_json::from_value::<StepDoc>(step.clone()).is_ok_and(|step| step.into_step().is_some())
 }
 
-/// A step that cannot be read leaves its id, where it has one, so that a goto to it still leads somewhere.
+/// What is right or wrong in a step whatever it does.
+const OF_ANY_STEP: [&str; 7] = ["id", "title", "doc", "when", "timeout", "onFailure", "next"];
+
+/// A step that cannot be read leaves what can be: its id above all, so that a goto to it still leads somewhere.
 fn lane(map: &mut Map<String, Value>, key: &str) {
     let Some(Value::Array(steps)) = map.get_mut(key) else {
         map.insert(key.to_owned(), json!([{"id": "unknown", "manual": "?"}]));
         return;
     };
     for (index, step) in steps.iter_mut().enumerate().filter(|(_, step)| !is_whole(step)) {
-        let id = step.get("id").and_then(Value::as_str).map_or_else(|| format!("unknown-{index}"), str::to_owned);
-        *step = json!({"id": id, "manual": "?"});
+        *step = readable(step, &format!("unknown-{index}"));
+    }
+}
+
+fn readable(step: &Value, id: &str) -> Value {
+    let alone = |(key, value): (&String, &Value)| {
+        let step = json!({"id": id, key: value});
+        is_whole(&step).then_some(step)
+    };
+    match step.as_object().into_iter().flatten().find_map(alone) {
+        // Its action can be read, and so can all that belongs to it.
+        Some(action) => grown(step, &action, is_whole),
+        None => {
+            let mut any = step.clone();
+            any.as_object_mut().into_iter().for_each(|step| step.retain(|key, _| OF_ANY_STEP.contains(&key.as_str())));
+            grown(&any, &json!({"id": id, "manual": "?"}), is_whole)
+        }
     }
 }

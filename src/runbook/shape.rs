@@ -242,7 +242,11 @@ fn word_of(variant: &Value) -> Option<Vec<Value>> {
 }
 
 fn same_form(node: &Node, variant: &Value) -> bool {
-    let types = types(resolve(variant));
+    let variant = resolve(variant);
+    if let Some(variants) = variants(variant) {
+        return variants.iter().any(|variant| same_form(node, variant));
+    }
+    let types = types(variant);
     match &node.kind {
         Kind::Map(_) => types.contains(&"object"),
         Kind::Seq(_) => types.contains(&"array"),

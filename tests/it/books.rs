@@ -151,6 +151,75 @@ fn all_problems_come_at_once_in_the_order_of_the_file() {
 }
 
 #[test]
+fn a_key_of_the_wrong_shape_hides_nothing_beside_it() {
+    let found = problems(
+        "target: [x]
+params:
+  path: {default: x}
+  other: 7
+  retries: {type: int, default: abc, bogus: 1}
+calendar:
+  timezone: Mars/Phobos
+  closed: maybe
+guards:
+- {metric: nothere, failureLimit: many}
+- {metric: alsonot}
+- [x]
+metrics:
+  err: {query: 'rate(', title: [x], successCondition: result < 1}
+prometheus: {url: 'http://x'}
+steps:
+- id: a
+  timeout: [1]
+  when: params.nope == 1
+  run: 'echo ${{ params.path }}'
+  next: nowhere
+- id: b
+  run: {command: 5}
+  onFailure: goto:nobody
+",
+    );
+    let said: Vec<_> = found.iter().map(|problem| (problem.line, problem.message.as_str())).collect();
+    let wanted = [
+        (4, "`target`: expected a map, found a list"),
+        (6, "would set PATH"),
+        (7, "`other`: expected a map, found a number"),
+        (8, "«abc» is not a whole number"),
+        (8, "unknown key `bogus`"),
+        (10, "time zone «Mars/Phobos»"),
+        (11, "`closed`: expected a list"),
+        (13, "no metric `nothere`"),
+        (13, "`failureLimit`: expected a whole number"),
+        (14, "no metric `alsonot`"),
+        (15, "expected a map, found a list"),
+        (17, "the query does not parse"),
+        (17, "`title`: expected a text"),
+        (21, "`timeout`: expected a text"),
+        (22, "`params.nope` is not defined"),
+        (23, "in the script of `a`"),
+        (24, "no step `nowhere`"),
+        (26, "unknown key `command`"),
+        (26, "exactly one of argv, script"),
+        (27, "no step `nobody`"),
+    ];
+    for (line, text) in wanted {
+        assert!(said.iter().any(|(at, said)| *at == line && said.contains(text)), "{line} {text}\nin {said:#?}");
+    }
+    assert_eq!(said.len(), wanted.len(), "{said:#?}");
+    let hint = found.iter().find(|problem| problem.line == 23).and_then(|problem| problem.hint.clone()).unwrap();
+    assert!(hint.contains("THE_PATH"), "{hint}");
+}
+
+#[test]
+fn a_pipe_is_refused_and_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe.yaml");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let problems = ripcord::runbook::load(&pipe).unwrap_err();
+    assert!(problems[0].message.contains("is a pipe, not a file"), "{}", problems[0].message);
+}
+
+#[test]
 fn a_bounded_cycle_through_a_person_is_fine() {
     let found = problems(
         "steps:\n- {id: a, run: x}\n- {id: d, decision: {prompt: p, options: [{id: again, goto: a}, {id: on, goto: end}]}}\n",

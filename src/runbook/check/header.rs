@@ -9,18 +9,10 @@ use super::{
         problem::{Problems, nearest},
         tree::{Node, Place},
     },
-    Outer,
-    flow::is_id,
-    is_native_write,
+    Outer, is_native_write,
 };
 
 pub(super) fn check(book: &Runbook, tree: &Node, outer: Option<&Outer>, problems: &mut Problems<'_>) {
-    if !is_id(&book.metadata.name) {
-        let message = format!("«{}» is not a runbook name", book.metadata.name);
-        problems
-            .error(place(tree, &["metadata", "name"]), message)
-            .hint("[a-z][a-z0-9-]{0,62}, as in `ripcord run NAME`");
-    }
     if book.steps.is_empty() {
         problems.error(tree.key_place("steps"), "a runbook needs at least one step");
     }

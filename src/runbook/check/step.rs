@@ -4,7 +4,7 @@ use super::{
     super::{
         expr,
         model::*,
-        params::is_refused_env,
+        params::{env_name, is_refused_env},
         problem::{Problems, nearest},
         tree::Node,
         value::Tpl,
@@ -181,7 +181,10 @@ fn script(run: &Run, node: &Node, at: &At<'_>, problems: &mut Problems<'_>) {
     }
     if let Some((number, line)) = body.lines().enumerate().find(|(_, line)| line.contains("${{")) {
         let source = line.split_once("${{").map_or("", |(_, rest)| rest.split("}}").next().unwrap_or_default()).trim();
-        let name = source.rsplit('.').next().unwrap_or("value").replace('-', "_").to_uppercase();
+        let mut name = env_name(source.rsplit('.').next().unwrap_or("value"));
+        if is_refused_env(&name) {
+            name.insert_str(0, "THE_");
+        }
         let mut here = place.place;
         if body.contains('\n') {
             here.line += number + 1;
