@@ -45,7 +45,11 @@ pub(super) fn words(kind: &str, fact: &Value) -> String {
                 fact["rollbackOf"]["run"].as_str().map_or_else(String::new, |run| format!(", the way back of {run}"));
             format!("{name} by {operator}{target}{back}")
         }
-        "run.closed" => format!("{} {}", get("status"), get("category")),
+        "run.closed" => {
+            let left: Vec<_> = fact["left"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            let left = if left.is_empty() { String::new() } else { format!("; left: {}", left.join(", ")) };
+            format!("{} {}", get("status"), get("category")).trim_end().to_owned() + &left
+        }
         "step.intent" => format!("{}: {}", step(), get("command").trim_end().replace('\n', " ⏎ ")),
         "step.started" => format!("{} pid {}", step(), get("pid")),
         "step.outcome" => {
@@ -59,6 +63,14 @@ pub(super) fn words(kind: &str, fact: &Value) -> String {
             format!("{}: {}{reason} {detail}", step(), get("outcome"))
         }
         "step.verified" => format!("{}: {} {}", step(), get("passed"), get("detail")),
+        "rollback.verified" => {
+            let saw = match fact["passed"].as_bool() {
+                Some(true) => "back at the baseline",
+                Some(false) => "NOT back at the baseline",
+                None => "nobody can say whether it is back at the baseline",
+            };
+            format!("{saw}: {}", get("detail"))
+        }
         "checklist.ticked" => {
             format!("{} {}: {} {} {}", get("step"), get("item"), get("state"), by(fact), get("detail"))
         }

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     engine::{
         fact::Baseline,
-        message::{Done, Effect, Failure, Measurement, Reading, Report, Started, Ticket},
+        message::{Done, Effect, Failure, Look, Measurement, Reading, Report, Started, Ticket},
     },
     observe::{Observation, alerts::AlertsNews},
     runbook::{
@@ -174,6 +174,10 @@ impl Performer for World {
                 let work = self.work(&ticket, under, None);
                 self.spawn(work.clone(), async move { Report::Captured(captured(&work, &spec).await) });
             }
+            Effect::Compare { ticket, baseline } => {
+                let work = self.work(&ticket, under, None);
+                self.spawn(work.clone(), async move { Report::Compared(compared(&work, &baseline).await) });
+            }
             Effect::Cancel { ticket } => {
                 let flying = self.flying.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Some(token) = flying.get(&ticket) {
@@ -299,6 +303,20 @@ fn now() -> jiff::Timestamp {
 async fn captured(work: &Work, spec: &BaselineSpec) -> Result<Baseline, String> {
     let cluster = work.cluster().await.map_err(|error| format!("{error:#}"))?;
     kube::baseline::capture(cluster, spec, now()).await.map_err(|error| format!("{error:#}"))
+}
+
+async fn compared(work: &Work, baseline: &Baseline) -> Look {
+    let stopped = || Look { passed: None, detail: "it was not waited for".into() };
+    let looking = async {
+        match work.cluster().await {
+            Ok(cluster) => kube::baseline::restored(cluster, baseline).await,
+            Err(error) => Look { passed: None, detail: format!("the cluster cannot be reached: {error:#}") },
+        }
+    };
+    tokio::select! {
+        look = looking => look,
+        () = work.cancel.cancelled() => stopped(),
+    }
 }
 
 /// Where a cluster was named, scripts get a kubeconfig with that context and no other.

@@ -10,7 +10,7 @@ use super::{
     state::{GateState, GuardState, ItemState, Lane, Phase, Run, Sample, StepState, StepStatus},
 };
 use crate::runbook::{
-    model::{Action, Risk},
+    model::{Action, End, Risk},
     value::StepId,
 };
 
@@ -100,6 +100,15 @@ impl Run {
                 }
                 self.lane = Lane::Rollback;
                 self.rollback = Some((by.clone(), why.clone(), at));
+                Ok(())
+            }
+            Fact::RollbackVerifying { category, code } => {
+                let end = category.map(|category| End { category, code: code.clone() });
+                self.phase = Phase::Comparing(end);
+                Ok(())
+            }
+            Fact::RollbackVerified { .. } => {
+                self.phase = Phase::Idle;
                 Ok(())
             }
             Fact::BreakGlassUsed { .. } | Fact::CalendarClosed { .. } => {

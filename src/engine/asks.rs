@@ -49,9 +49,12 @@ impl Run {
                 let message = self.state(id).map(|state| state.message.clone()).unwrap_or_default();
                 Some(Ask::Unknown { step: id.clone(), message })
             }
-            Phase::Idle | Phase::Capturing | Phase::Verifying { .. } | Phase::RetryAt(_) | Phase::Cancelling { .. } => {
-                None
-            }
+            Phase::Idle
+            | Phase::Capturing
+            | Phase::Comparing(_)
+            | Phase::Verifying { .. }
+            | Phase::RetryAt(_)
+            | Phase::Cancelling { .. } => None,
         }
     }
 

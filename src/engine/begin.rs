@@ -90,7 +90,7 @@ impl Draft {
         if let Some(spec) = self.run.must_capture(&step) {
             let by = Actor::engine();
             self.fact(Fact::StepConfirmed { step: id.clone(), by, typed: None, selected: None })?;
-            self.effect(Effect::Capture { ticket: capture_ticket(), spec });
+            self.effect(Effect::Capture { ticket: baseline_ticket(), spec });
             return Ok(false);
         }
         self.perform(intent).map(|()| true)
@@ -156,7 +156,7 @@ impl Draft {
             selected: selected.cloned(),
         })?;
         match self.run.must_capture(&step) {
-            Some(spec) => self.effect(Effect::Capture { ticket: capture_ticket(), spec }),
+            Some(spec) => self.effect(Effect::Capture { ticket: baseline_ticket(), spec }),
             None => self.perform(intent)?,
         }
         Ok(())
@@ -259,6 +259,6 @@ impl Draft {
     }
 }
 
-pub(super) fn capture_ticket() -> super::message::Ticket {
+pub(super) fn baseline_ticket() -> super::message::Ticket {
     super::message::Ticket::new("baseline", 0)
 }

@@ -97,6 +97,7 @@ impl Draft {
                 Phase::Busy(ticket) => self.tick(&ticket)?,
                 Phase::CalendarClosed(_)
                 | Phase::Capturing
+                | Phase::Comparing(_)
                 | Phase::RetryAt(_)
                 | Phase::Verifying { .. }
                 | Phase::Asked

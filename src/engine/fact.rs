@@ -150,6 +150,19 @@ pub enum Fact {
     BaselineCaptured { baseline: Baseline },
     #[serde(rename = "rollback.began")]
     RollbackBegan { by: Actor, why: String },
+    /// The lane is through; the target is held against the baseline before the run may be called rolled back.
+    #[serde(rename = "rollback.verifying")]
+    RollbackVerifying {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        category: Option<EndCategory>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<String>,
+    },
+    #[serde(rename = "rollback.verified")]
+    RollbackVerified {
+        #[serde(flatten)]
+        look: Look,
+    },
     #[serde(rename = "guard.sample")]
     GuardSample { guard: usize, slot: Timestamp, reading: Reading, verdict: SampleVerdict },
     #[serde(rename = "guard.tripped")]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{
+    begin::baseline_ticket,
     draft::{Draft, End as Ending, Ruled},
     fact::{Fact, RunStatus, StepResult},
     message::{Actor, Done, Effect, Refusal, Resolution, Ticket},
@@ -166,16 +167,50 @@ impl Draft {
         }
         match self.run.lane() {
             Lane::Forward => self.close(RunStatus::Succeeded, None),
-            Lane::Rollback if self.run.left_in(Lane::Rollback).is_empty() => self.close(RunStatus::RolledBack, None),
-            Lane::Rollback => self.close(RunStatus::RollbackIncomplete, None),
+            Lane::Rollback => self.end_lane(None),
         }
     }
 
+    /// The lane is through. Steps that succeeded are no proof: with a baseline the target itself is asked.
+    fn end_lane(&mut self, end: Option<&End>) -> Ruled {
+        if self.run.baseline().is_none() {
+            let left = self.run.left_in(Lane::Rollback);
+            return self.close_lane(left, end);
+        }
+        let (category, code) = end.map_or((None, None), |end| (Some(end.category), end.code.clone()));
+        self.fact(Fact::RollbackVerifying { category, code })?;
+        self.compare();
+        Ok(())
+    }
+
+    pub(super) fn compare(&mut self) {
+        if let Some(baseline) = self.run.baseline().cloned() {
+            self.effect(Effect::Compare { ticket: baseline_ticket(), baseline: Box::new(baseline) });
+        }
+    }
+
+    /// What the target is, held against the baseline.
+    pub(super) fn compared(&mut self, look: &super::message::Look) -> Ruled {
+        let Phase::Comparing(end) = self.run.phase().clone() else { return Ok(()) };
+        self.fact(Fact::RollbackVerified { look: look.clone() })?;
+        let mut left = self.run.left_in(Lane::Rollback);
+        if look.passed != Some(true) {
+            left.push(format!("the baseline: {}", look.detail));
+        }
+        self.close_lane(left, end.as_ref())
+    }
+
+    fn close_lane(&mut self, left: Vec<String>, end: Option<&End>) -> Ruled {
+        let status = if left.is_empty() { RunStatus::RolledBack } else { RunStatus::RollbackIncomplete };
+        self.close_with(status, left, end)
+    }
+
     pub(super) fn close(&mut self, status: RunStatus, end: Option<&End>) -> Ruled {
-        let left = match status {
-            RunStatus::RolledBack | RunStatus::RollbackIncomplete => self.run.left_in(Lane::Rollback),
-            _ => self.run.left_in(Lane::Forward),
-        };
+        let left = self.run.left_in(self.run.lane());
+        self.close_with(status, left, end)
+    }
+
+    fn close_with(&mut self, status: RunStatus, left: Vec<String>, end: Option<&End>) -> Ruled {
         let (category, code) = end.map_or((None, None), |end| (Some(end.category), end.code.clone()));
         self.fact(Fact::RunClosed { status, category, code, left })
     }
@@ -207,13 +242,11 @@ impl Draft {
         if let Some(parent) = id.parent() {
             return self.succeed(&parent, done);
         }
-        let status = match (self.run.lane(), end.category) {
-            (Lane::Rollback, _) if self.run.left_in(Lane::Rollback).is_empty() => RunStatus::RolledBack,
-            (Lane::Rollback, _) => RunStatus::RollbackIncomplete,
-            (Lane::Forward, EndCategory::Escalated) => RunStatus::Failed,
-            (Lane::Forward, _) => RunStatus::Succeeded,
-        };
-        self.close(status, Some(end))
+        match (self.run.lane(), end.category) {
+            (Lane::Rollback, _) => self.end_lane(Some(end)),
+            (Lane::Forward, EndCategory::Escalated) => self.close(RunStatus::Failed, Some(end)),
+            (Lane::Forward, _) => self.close(RunStatus::Succeeded, Some(end)),
+        }
     }
 }
 

@@ -257,6 +257,8 @@ pub enum Report {
     },
     /// The baseline as it is now, or why it cannot be read.
     Captured(Result<Baseline, String>),
+    /// Whether the target is what the baseline says.
+    Compared(Look),
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -374,6 +376,8 @@ pub enum Effect {
     Measure { ticket: Ticket, slot: Timestamp, metrics: Vec<Measurement> },
     /// Read the baseline. Answers with `Captured`.
     Capture { ticket: Ticket, spec: BaselineSpec },
+    /// Hold the target against the baseline, and wait for a rollout that is under way. Answers with `Compared`.
+    Compare { ticket: Ticket, baseline: Box<Baseline> },
     /// Stop what is in flight by that kind's own ladder. The work still answers.
     Cancel { ticket: Ticket },
     /// Close the port-forward this step opened.

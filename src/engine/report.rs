@@ -13,6 +13,9 @@ impl Draft {
         if let Report::Captured(result) = report {
             return self.captured(result);
         }
+        if let Report::Compared(look) = report {
+            return self.compared(look);
+        }
         if let Some(index) = ticket.guard_index() {
             return self.guard_report(index, report);
         }

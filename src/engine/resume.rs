@@ -26,6 +26,10 @@ impl Draft {
                 Ok(())
             }
             Phase::Verifying { ticket, .. } => self.resume_check(&ticket.step),
+            Phase::Comparing(_) => {
+                self.compare();
+                Ok(())
+            }
             _ => Ok(()),
         }
     }

@@ -1,9 +1,10 @@
 //! The way back, and the plain stop: from any state, with what is in flight stopped first.
 
 use super::{
+    begin::baseline_ticket,
     draft::{Draft, End, Ruled},
     fact::{Fact, RunStatus, StepResult},
-    message::{Actor, Effect, Failure, Refusal, Report, Ticket},
+    message::{Actor, Effect, Failure, Look, Refusal, Report, Ticket},
     state::{AfterCancel, Lane, Phase},
 };
 use crate::runbook::{model::Action, value::StepId};
@@ -37,6 +38,10 @@ impl Draft {
 
     pub(super) fn abort(&mut self, by: &Actor, why: &str) -> Ruled {
         self.fact(Fact::NoteAdded { by: by.clone(), text: format!("abort: {why}") })?;
+        if matches!(self.run.phase(), Phase::Comparing(_)) {
+            self.effect(Effect::Cancel { ticket: baseline_ticket() });
+            return self.compared(&Look { passed: None, detail: "nobody waited for the answer".into() });
+        }
         if self.stop_in_flight(by, AfterCancel::Abort)? {
             return Ok(());
         }
@@ -64,7 +69,7 @@ impl Draft {
                 self.stopped(&id, by)?;
                 Ok(false)
             }
-            Phase::Asked | Phase::Unknown | Phase::Idle => {
+            Phase::Asked | Phase::Unknown | Phase::Idle | Phase::Comparing(_) => {
                 self.leave_parents(&id)?;
                 Ok(false)
             }

@@ -14,7 +14,7 @@ use super::{
     message::{Actor, Done, Reading, Started, Ticket},
 };
 use crate::runbook::{
-    model::{EndCategory, Runbook, Step},
+    model::{End, EndCategory, Runbook, Step},
     value::StepId,
 };
 
@@ -138,6 +138,8 @@ pub enum Phase {
     Asked,
     /// Nobody knows; a person decides.
     Unknown,
+    /// The lane is through; the target is held against the baseline. How the run closes then, if a step said so.
+    Comparing(Option<End>),
     /// What is in flight was told to stop; then the lane, or the end.
     Cancelling { ticket: Ticket, then: AfterCancel },
 }

@@ -79,6 +79,7 @@ fn bad_image_is_seen_by_the_guard_and_rolled_back() {
         "stable-back: succeeded",
         "canary-gone: succeeded",
         "well-again: succeeded",
+        "rollback.verified  back at the baseline: deployment",
     ]);
     // It says what it was, and nobody takes it up on another cluster.
     let run = std::fs::read_dir(played.state.path().join("runs")).unwrap().next().unwrap().unwrap().file_name();
@@ -88,6 +89,39 @@ fn bad_image_is_seen_by_the_guard_and_rolled_back() {
     let again = ripcord(played.state.path(), &["rollback", run, "--headless"]);
     let said = String::from_utf8_lossy(&again.stderr).into_owned();
     assert!(again.status.code() == Some(2) && said.contains("was a demo"), "{said}");
+}
+
+/// A lane whose steps all succeed and that forgot what it was there for.
+const FORGETFUL: &str = "apiVersion: ripcord/v1
+kind: Runbook
+metadata: {name: forgetful}
+target: {namespace: ml-system}
+baseline: {deployment: ml-api}
+steps:
+- {id: promote, confirm: none, kubernetes: {setImage: {kind: Deployment, name: ml-api, container: api, image: 'registry.local/ml-api:v1.5.0'}}}
+- {id: broken, confirm: none, run: 'exit 1', onFailure: rollback}
+rollback:
+- {id: look, kubernetes: {get: {kind: Deployment}}}
+";
+
+#[test]
+fn a_lane_that_does_not_lead_back_is_not_called_rolled_back() {
+    let state = tempfile::tempdir().unwrap();
+    let book = state.path().join("forgetful.yaml");
+    std::fs::write(&book, FORGETFUL).unwrap();
+    let words = ["demo", "healthy", "--runbook", book.to_str().unwrap(), "--headless", "--speed", SPEED];
+    let output = ripcord(state.path(), &words);
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for word in [
+        "look: succeeded",
+        "NOT back at the baseline: Deployment ml-api runs registry.local/ml-api:v1.5.0, not",
+        "rollbackIncomplete",
+        "left: the baseline",
+    ] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    assert!(said.lines().last().unwrap().starts_with("rollback incomplete"), "{said}");
 }
 
 #[test]

@@ -6,4 +6,5 @@ mod evidence;
 mod faults;
 mod headless;
 mod import;
+mod local;
 mod preflight;

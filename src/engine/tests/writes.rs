@@ -180,3 +180,54 @@ fn every_prefix_of_a_story_replays_and_can_be_resumed() {
         assert!(matches!(decided.facts[0], Fact::RunResumed { .. }));
     }
 }
+
+fn compared(passed: Option<bool>) -> Input {
+    let look = Look { passed, detail: "release ml is at revision 5, images v2".into() };
+    Input::Report { ticket: Ticket::new("baseline", 0), report: Report::Compared(look) }
+}
+
+fn pulled() -> Bottle {
+    let mut bottle = with_baseline(json!([{"id": "a", "run": "x"}, {"id": "look", "manual": "look"}]));
+    bottle.confirm("a").unwrap();
+    bottle
+        .hear(Input::Report { ticket: Ticket::new("baseline", 0), report: Report::Captured(Ok(baseline(4))) })
+        .unwrap();
+    bottle.ok("a");
+    bottle.tell(Command::Rollback { why: "bad".into() }).unwrap();
+    if bottle.run.phase() == &Phase::Entered {
+        bottle.confirm("back").unwrap();
+    }
+    bottle.ok("back");
+    bottle
+}
+
+#[test]
+fn rolled_back_is_said_only_of_a_target_that_is_seen_at_its_baseline() {
+    let cases = [
+        (Some(true), RunStatus::RolledBack, vec![]),
+        (Some(false), RunStatus::RollbackIncomplete, vec!["the baseline: release ml is at revision 5, images v2"]),
+        (None, RunStatus::RollbackIncomplete, vec!["the baseline: release ml is at revision 5, images v2"]),
+    ];
+    for (passed, status, left) in cases {
+        let mut bottle = pulled();
+        assert_eq!(bottle.status(), RunStatus::Open, "steps that succeeded are no proof");
+        assert!(matches!(bottle.effects.last(), Some(Effect::Compare { baseline, .. }) if baseline.revision == 4));
+        bottle.hear(compared(passed)).unwrap();
+        assert_eq!(
+            (bottle.status(), bottle.run.left().to_vec()),
+            (status, left.into_iter().map(String::from).collect())
+        );
+    }
+}
+
+#[test]
+fn a_comparison_that_was_cut_off_is_made_again_and_one_nobody_waits_for_is_incomplete() {
+    let mut bottle = pulled();
+    bottle.tell(Command::Resume { host: "h".into(), pid: 2 }).unwrap();
+    let compares = bottle.effects.iter().filter(|effect| matches!(effect, Effect::Compare { .. })).count();
+    assert_eq!(compares, 2);
+    bottle.tell(Command::Abort { why: "enough".into() }).unwrap();
+    assert!(matches!(bottle.effects.last(), Some(Effect::Cancel { ticket }) if ticket == &Ticket::new("baseline", 0)));
+    assert_eq!(bottle.status(), RunStatus::RollbackIncomplete);
+    assert_eq!(bottle.run.left(), ["the baseline: nobody waited for the answer"]);
+}

@@ -121,6 +121,7 @@ impl Lines<'_, '_> {
                 Phase::Verifying { .. } => "done; its check is looking".into(),
                 Phase::Cancelling { .. } => "it was told to stop".into(),
                 Phase::Capturing => "reading the baseline".into(),
+                Phase::Comparing(_) => "the way back is through; the target is held against the baseline".into(),
                 Phase::RetryAt(_) => "it will be tried again by itself".into(),
                 _ => return,
             },

@@ -18,6 +18,19 @@ fn a_missing_tool_refuses_the_run_with_one_and_leaves_none_behind() {
 }
 
 #[test]
+fn a_dry_run_goes_without_a_secret_that_a_run_would_want() {
+    let desk = Desk::new();
+    let book = desk.book("secrets: {token: {fromEnv: NOT_SET_HERE}}\nsteps: [{id: a, confirm: none, env: {T: '${{ secrets.token }}'}, run: touch done}]\n");
+    let (exit, out) = desk.ripcord(&["run", &book, "--dry-run"]);
+    assert!(exit == 0 && out.contains("a run would be refused") && out.contains("NOT_SET_HERE"), "{exit} {out}");
+    let (exit, out) = desk.ripcord(&["run", &book, "--headless"]);
+    assert!(exit == 2 && out.contains("NOT_SET_HERE"), "{exit} {out}");
+    let (exit, out) = desk.ripcord(&["doctor", &book]);
+    assert!(exit == 1 && out.contains("FAIL") && out.contains("NOT_SET_HERE"), "{exit} {out}");
+    assert!(!desk.path("done").exists());
+}
+
+#[test]
 fn doctor_looks_at_everything_and_its_exit_says_whether_it_would_do() {
     let desk = Desk::new();
     let book = desk.book(BOOK);

@@ -102,6 +102,15 @@ impl Fault {
         }
     }
 
+    /// The same look may well be answered a moment later.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Refused(status) => status.code == 429 || status.code >= 500,
+            Self::Unsent(_) | Self::Lost(_) | Self::Deadline => true,
+            Self::Cancelled | Self::Odd(_) => false,
+        }
+    }
+
     pub fn is_not_found(&self) -> bool {
         self.code() == 404
     }
