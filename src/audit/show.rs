@@ -45,11 +45,7 @@ pub(super) fn words(kind: &str, fact: &Value) -> String {
                 fact["rollbackOf"]["run"].as_str().map_or_else(String::new, |run| format!(", the way back of {run}"));
             format!("{name} by {operator}{target}{back}")
         }
-        "run.closed" => {
-            let left: Vec<_> = fact["left"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-            let left = if left.is_empty() { String::new() } else { format!("; left: {}", left.join(", ")) };
-            format!("{} {}", get("status"), get("category")).trim_end().to_owned() + &left
-        }
+        "run.closed" => closing(fact),
         "step.intent" => format!("{}: {}", step(), get("command").trim_end().replace('\n', " ⏎ ")),
         "step.started" => format!("{} pid {}", step(), get("pid")),
         "step.outcome" => {
@@ -63,14 +59,7 @@ pub(super) fn words(kind: &str, fact: &Value) -> String {
             format!("{}: {}{reason} {detail}", step(), get("outcome"))
         }
         "step.verified" => format!("{}: {} {}", step(), get("passed"), get("detail")),
-        "rollback.verified" => {
-            let saw = match fact["passed"].as_bool() {
-                Some(true) => "back at the baseline",
-                Some(false) => "NOT back at the baseline",
-                None => "nobody can say whether it is back at the baseline",
-            };
-            format!("{saw}: {}", get("detail"))
-        }
+        "rollback.verified" => comparison(fact),
         "checklist.ticked" => {
             format!("{} {}: {} {} {}", get("step"), get("item"), get("state"), by(fact), get("detail"))
         }
@@ -96,6 +85,22 @@ pub(super) fn words(kind: &str, fact: &Value) -> String {
             parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")
         }
     }
+}
+
+fn closing(fact: &Value) -> String {
+    let left: Vec<_> = fact["left"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let left = if left.is_empty() { String::new() } else { format!("; left: {}", left.join(", ")) };
+    let ended = format!("{} {}", text(fact, "status"), text(fact, "category"));
+    format!("{}{left}", ended.trim_end())
+}
+
+fn comparison(fact: &Value) -> String {
+    let saw = match fact["passed"].as_bool() {
+        Some(true) => "back at the baseline",
+        Some(false) => "NOT back at the baseline",
+        None => "nobody can say whether it is back at the baseline",
+    };
+    format!("{saw}: {}", text(fact, "detail"))
 }
 
 /// A reading in a few words.

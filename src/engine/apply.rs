@@ -94,22 +94,8 @@ impl Run {
                 self.baseline = Some(baseline.clone());
                 Ok(())
             }
-            Fact::RollbackBegan { by, why } => {
-                if self.lane == Lane::Rollback {
-                    return corrupt("rollback.began twice");
-                }
-                self.lane = Lane::Rollback;
-                self.rollback = Some((by.clone(), why.clone(), at));
-                Ok(())
-            }
-            Fact::RollbackVerifying { category, code } => {
-                let end = category.map(|category| End { category, code: code.clone() });
-                self.phase = Phase::Comparing(end);
-                Ok(())
-            }
-            Fact::RollbackVerified { .. } => {
-                self.phase = Phase::Idle;
-                Ok(())
+            Fact::RollbackBegan { .. } | Fact::RollbackVerifying { .. } | Fact::RollbackVerified { .. } => {
+                self.apply_way_back(at, fact)
             }
             Fact::BreakGlassUsed { .. } | Fact::CalendarClosed { .. } => {
                 self.apply_calendar(fact);
@@ -129,6 +115,22 @@ impl Run {
             | Fact::AnchorMade { .. } => Ok(()),
             step => self.apply_step(at, step),
         }
+    }
+
+    fn apply_way_back(&mut self, at: Timestamp, fact: &Fact) -> Result<(), Corrupt> {
+        match fact {
+            Fact::RollbackBegan { .. } if self.lane == Lane::Rollback => return corrupt("rollback.began twice"),
+            Fact::RollbackBegan { by, why } => {
+                self.lane = Lane::Rollback;
+                self.rollback = Some((by.clone(), why.clone(), at));
+            }
+            Fact::RollbackVerifying { category, code } => {
+                let end = category.map(|category| End { category, code: code.clone() });
+                self.phase = Phase::Comparing(end);
+            }
+            _ => self.phase = Phase::Idle,
+        }
+        Ok(())
     }
 
     fn apply_calendar(&mut self, fact: &Fact) {
