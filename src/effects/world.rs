@@ -15,8 +15,9 @@ use super::{
     helm, http,
     kube::{
         self, act,
-        connect::Cluster,
+        connect::{Cluster, NoSuchContext},
         forward::{self, Forward},
+        private_kubeconfig,
     },
     metrics, notify, probe,
     process::{self, Process},
@@ -319,13 +320,23 @@ async fn compared(work: &Work, baseline: &Baseline) -> Look {
     }
 }
 
-/// Where a cluster was named, scripts get a kubeconfig with that context and no other.
+/// Where a cluster was named, scripts get a kubeconfig with that context and no other. One that makes the context
+/// finds the operator's own in `RIPCORD_KUBECONFIG`, and has to say so.
 async fn pinned_env(work: &Work, env: &IndexMap<String, String>) -> anyhow::Result<IndexMap<String, String>> {
-    let mut env = env.clone();
-    if work.place.connect.context.is_some() || work.place.connect.kubeconfig.is_some() {
-        let file = kube::private_kubeconfig::ensure(work.cluster().await?, work.run_dir())?;
-        env.insert("KUBECONFIG".into(), file.to_string_lossy().into_owned());
+    let (mut env, connect) = (env.clone(), &work.place.connect);
+    if connect.context.is_none() && connect.kubeconfig.is_none() {
+        return Ok(env);
     }
+    let file = match (work.cluster().await, &connect.context) {
+        (Ok(cluster), _) => private_kubeconfig::ensure(cluster, work.run_dir())?,
+        (Err(error), Some(context)) if work.place.target.identity.is_empty() && error.is::<NoSuchContext>() => {
+            private_kubeconfig::nowhere(context, work.run_dir())?
+        }
+        (Err(error), _) => return Err(error),
+    };
+    env.insert("KUBECONFIG".into(), file.to_string_lossy().into_owned());
+    let own = private_kubeconfig::of_the_operator(connect.kubeconfig.as_deref());
+    env.insert("RIPCORD_KUBECONFIG".into(), own.to_string_lossy().into_owned());
     Ok(env)
 }
 

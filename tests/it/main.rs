@@ -28,6 +28,7 @@ mod reference;
 mod runner;
 #[cfg(feature = "app")]
 mod scenarios;
+mod shipped;
 #[cfg(feature = "app")]
 mod surface;
 mod trail;

@@ -6,5 +6,6 @@ mod evidence;
 mod faults;
 mod headless;
 mod import;
+mod kubeconfig;
 mod local;
 mod preflight;

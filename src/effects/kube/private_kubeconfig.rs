@@ -2,6 +2,7 @@
 //! window moves nothing. Removed when the run is closed.
 
 use std::{
+    ffi::OsString,
     fs::{DirBuilder, File},
     io::{Read as _, Write as _},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
@@ -22,9 +23,28 @@ const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 /// # Errors
 /// The folder cannot be written to, or something that is not ours lies under that name.
 pub fn ensure(cluster: &Cluster, run_dir: &Path) -> anyhow::Result<PathBuf> {
+    put(run_dir, &content(cluster)?)
+}
+
+/// For a context that is not made yet: a kubeconfig that leads nowhere, so that no child acts on what happens to be
+/// the current context.
+///
+/// # Errors
+/// As [`ensure`].
+pub fn nowhere(context: &str, run_dir: &Path) -> anyhow::Result<PathBuf> {
+    put(run_dir, &serde_json::to_vec(&json!({"apiVersion": "v1", "kind": "Config", "current-context": context}))?)
+}
+
+/// What the operator's own tools would read.
+pub fn of_the_operator(given: Option<&Path>) -> OsString {
+    let inherited = || std::env::var_os("KUBECONFIG").filter(|files| !files.is_empty());
+    let usual = || std::env::home_dir().map(|home| home.join(".kube/config").into_os_string());
+    given.map(|file| file.as_os_str().to_owned()).or_else(inherited).or_else(usual).unwrap_or_default()
+}
+
+fn put(run_dir: &Path, bytes: &[u8]) -> anyhow::Result<PathBuf> {
     let path = run_dir.join(NAME);
-    let bytes = content(cluster)?;
-    if holds(&path, &bytes) {
+    if holds(&path, bytes) {
         return Ok(path);
     }
     DirBuilder::new().recursive(true).mode(0o700).create(run_dir)?;
@@ -37,7 +57,7 @@ pub fn ensure(cluster: &Cluster, run_dir: &Path) -> anyhow::Result<PathBuf> {
         .mode(0o600)
         .open(&fresh)
         .with_context(|| format!("cannot write {}", fresh.display()))?;
-    file.write_all(&bytes)?;
+    file.write_all(bytes)?;
     std::fs::rename(&fresh, &path)?;
     Ok(path)
 }

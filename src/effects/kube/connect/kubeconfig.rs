@@ -17,6 +17,14 @@ pub(super) struct Pinned {
     pub proxy_url: Option<String>,
 }
 
+/// Nobody made that context yet; perhaps a step of the runbook does.
+#[derive(Debug, thiserror::Error)]
+#[error("no context {context:?} in the kubeconfig; it has {known}")]
+pub struct NoSuchContext {
+    context: String,
+    known: String,
+}
+
 pub(super) fn pin(options: &ConnectOptions) -> anyhow::Result<Pinned> {
     let mut all = read(options)?;
     let context = match options.context.clone().or_else(|| all.current_context.clone().filter(|name| !name.is_empty()))
@@ -28,7 +36,7 @@ pub(super) fn pin(options: &ConnectOptions) -> anyhow::Result<Pinned> {
     all.contexts.retain(|named| named.name == context);
     all.contexts.truncate(1);
     let Some(chosen) = all.contexts.first_mut().and_then(|named| named.context.as_mut()) else {
-        bail!("no context {context:?} in the kubeconfig; it has {known}");
+        return Err(NoSuchContext { context, known }.into());
     };
     if let Some(namespace) = &options.namespace {
         chosen.namespace = Some(namespace.clone());
@@ -63,7 +71,8 @@ fn read(options: &ConnectOptions) -> anyhow::Result<Kubeconfig> {
         .unwrap_or_default();
     if listed.is_empty() {
         let home = std::env::home_dir().context("no home directory; say --kubeconfig FILE")?;
-        return read_one(&home.join(".kube/config"));
+        let usual = home.join(".kube/config");
+        return if is_missing(&usual) { Ok(Kubeconfig::default()) } else { read_one(&usual) };
     }
     let mut merged = Kubeconfig::default();
     for path in listed.iter().filter(|path| !is_missing(path)) {

@@ -18,6 +18,7 @@ use kube::{
 };
 use sha2::{Digest as _, Sha256};
 
+pub use kubeconfig::NoSuchContext;
 pub use plugin::{LIMIT as PLUGIN_LIMIT, PluginError};
 
 /// What a flag, a runbook or nobody said; `None` is what kubectl would take.
