@@ -51,11 +51,10 @@ pub(super) fn words(kind: &str, fact: &Value) -> String {
         "step.outcome" => {
             let reason = get("reason");
             let reason = if reason.is_empty() { reason } else { format!(" ({reason})") };
-            let detail = [get("summary"), get("message")]
-                .into_iter()
-                .filter(|text| !text.is_empty())
-                .collect::<Vec<_>>()
-                .join("; ");
+            let mut said = vec![get("summary"), get("message")];
+            said.retain(|text| !text.is_empty());
+            said.dedup();
+            let detail = said.join("; ");
             format!("{}: {}{reason} {detail}", step(), get("outcome"))
         }
         "step.verified" => format!("{}: {} {}", step(), get("passed"), get("detail")),

@@ -1,7 +1,29 @@
 //! The shipped runbooks as they are shipped, to their end: on the embedded cluster, with stand-ins for the tools that
 //! write down what they were called with.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf, process::Command};
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpListener,
+    os::unix::fs::PermissionsExt as _,
+    path::PathBuf,
+    process::Command,
+};
+
+/// A service that is healthy, and takes whatever is posted to it. Ends with the test's process.
+fn healthy() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 8192]);
+            let body = r#"{"status": "healthy"}"#;
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length:";
+            let _ = write!(stream, "{head} {}\r\n\r\n{body}", body.len());
+        }
+    });
+    url
+}
 
 /// A folder with stand-ins first on PATH, a state directory, and what the stand-ins wrote down.
 struct Stage {
@@ -74,14 +96,80 @@ fn rollback_with_no_earlier_run_by_the_deployment() {
   no-release: {choose: kubectl}
   kubectl-revision: {values: {revision: 1}}
   kubectl-back: {confirm: true}
-  incident: {done: {evidence: INC-7}}
-  cause: {done: {}}
-  after: {tick: [fix, staging, plan]}
+  still-bad: {choose: {option: on, reason: the canary is another deployment}}
+  incident: {done: true, evidence: INC-7}
+  cause: {done: true}
+  after: {tick: all}
 ";
-    let (code, said) = stage.play("bad-image", "rollback", answers, &["-p", "hold=1m", "-p", "settle=30s"]);
+    let url = format!("url={}", healthy());
+    let words = ["-p", "hold=1m", "-p", "settle=30s", "-p", &url, "--yes-to", "write"];
+    let (code, said) = stage.play("bad-image", "rollback", answers, &words);
     assert_eq!(code, 0, "{said}");
     in_order(
         &said,
         &["step.outcome       logs: ", "rolled back to revision 1", "verify-rollout: succeeded", "run.closed"],
     );
+}
+
+/// A tool that answers `kubectl kustomize` with a small overlay, and takes every other word.
+const KUBECTL: &str = r#"[ "$1" = kustomize ] || exit 0
+cat <<'YAML'
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: ml-api-dev}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: ml-api}}
+  template:
+    metadata: {labels: {app: ml-api}}
+    spec: {containers: [{name: api, image: "registry.local/ml-api:v1.4.2", ports: [{containerPort: 5000}]}]}
+YAML"#;
+
+#[test]
+fn local_builds_loads_and_applies_with_whatever_cluster_tool_is_there() {
+    for (tool, load) in [("minikube", "minikube image load ml-api:dev"), ("kind", "kind load docker-image ml-api:dev")]
+    {
+        let stage = Stage::new();
+        stage.tool(tool, if tool == "minikube" { "[ \"$1\" != status ]" } else { "exit 0" });
+        fs::create_dir_all(stage.path("kubernetes/overlays/dev")).unwrap();
+        fs::write(stage.path("kubernetes/overlays/dev/kustomization.yaml"), "resources: [ml-api.yaml]\n").unwrap();
+        stage.tool("docker", "exit 0").tool("pytest", "exit 0").tool("kubectl", KUBECTL);
+        let answers = "steps:
+  forward: {skip: there is no port behind an embedded pod}
+";
+        let (code, said) = stage.play(
+            "healthy",
+            "local",
+            answers,
+            &["-p", &format!("cluster={tool}"), "-p", &format!("url={}", healthy()), "--yes-to", "write"],
+        );
+        let called = stage.called();
+        assert!(code == 0 && called.contains("pytest tests/ -q"), "{called}\n{said}");
+        let start = if tool == "minikube" {
+            "minikube start --memory=8192 --cpus=4"
+        } else {
+            "kind create cluster --config kind-config.yaml"
+        };
+        let owner = if tool == "minikube" { "minikube" } else { "kind-kind" };
+        let context = format!("kubectl config set-context ml-system-local --cluster={owner} --user={owner}");
+        in_order(&called, &["pytest", start, &context, "docker build -t ml-api:dev .", load, "kubectl kustomize"]);
+        assert!(!called.contains("docker push"), "no registry was given: {called}");
+        in_order(&said, &["deploy: succeeded", "ready: succeeded", "run.closed"]);
+    }
+}
+
+#[test]
+fn prerequisites_name_what_is_missing() {
+    let stage = Stage::new();
+    for tool in ["kubectl", "helm", "docker", "git", "gh", "pytest"] {
+        stage.tool(tool, "exit 0");
+    }
+    stage.tool("docker", "echo 'Cannot connect to the Docker daemon'; exit 1");
+    let answers = "steps:
+  tools: {tick: all}
+  access: {tick: all}
+";
+    let (code, said) = stage.play("healthy", "prerequisites", answers, &[]);
+    assert_ne!(code, 0, "a daemon that does not answer is not ticked away: {said}");
+    assert!(said.contains("tools docker: failed") || said.contains("docker"), "{said}");
 }
