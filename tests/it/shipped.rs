@@ -107,7 +107,13 @@ fn rollback_with_no_earlier_run_by_the_deployment() {
     assert_eq!(code, 0, "{said}");
     in_order(
         &said,
-        &["step.outcome       logs: ", "rolled back to revision 1", "verify-rollout: succeeded", "run.closed"],
+        &[
+            "logs-before: succeeded no container of these 5 pods was restarted",
+            "logs: succeeded",
+            "rolled back to revision 1",
+            "verify-rollout: succeeded",
+            "run.closed",
+        ],
     );
 }
 
@@ -158,18 +164,44 @@ fn local_builds_loads_and_applies_with_whatever_cluster_tool_is_there() {
     }
 }
 
-#[test]
-fn prerequisites_name_what_is_missing() {
+/// All the tools, new enough, and a cluster of three nodes of 4 CPU and 8 GB.
+fn with_all_tools() -> Stage {
     let stage = Stage::new();
-    for tool in ["kubectl", "helm", "docker", "git", "gh", "pytest"] {
+    for tool in ["docker", "git", "gh", "pytest", "getent"] {
         stage.tool(tool, "exit 0");
     }
-    stage.tool("docker", "echo 'Cannot connect to the Docker daemon'; exit 1");
-    let answers = "steps:
+    let kubectl = r#"case "$1" in
+version) echo '{"clientVersion": {"gitVersion": "v1.31.2"}}' ;;
+get) printf '4 8000000Ki\n4 8000000Ki\n4 8000000Ki\n' ;;
+esac"#;
+    stage.tool("kubectl", kubectl).tool("helm", "echo v3.16.1");
+    fs::create_dir(stage.path(".docker")).unwrap();
+    fs::write(stage.path(".docker/config.json"), r#"{"auths": {"ghcr.io": {}}}"#).unwrap();
+    stage
+}
+
+const READY: &str = "steps:
   tools: {tick: all}
   access: {tick: all}
+  size-staging: {tick: all, override: {storage: asked the cluster's owner}}
 ";
-    let (code, said) = stage.play("healthy", "prerequisites", answers, &[]);
-    assert_ne!(code, 0, "a daemon that does not answer is not ticked away: {said}");
-    assert!(said.contains("tools docker: failed") || said.contains("docker"), "{said}");
+
+#[test]
+fn prerequisites_are_met_where_all_is_there() {
+    let stage = with_all_tools();
+    let (code, said) = stage.play("healthy", "prerequisites", READY, &[]);
+    assert_eq!(code, 0, "{said}");
+    in_order(
+        &said,
+        &["tools: succeeded", "access: succeeded", "→ size-staging", "size-staging: succeeded", "run.closed"],
+    );
+}
+
+#[test]
+fn prerequisites_name_what_is_missing() {
+    let stage = with_all_tools();
+    stage.tool("docker", "echo 'Cannot connect to the Docker daemon'; exit 1").tool("helm", "echo v3.9.4");
+    let (code, said) = stage.play("healthy", "prerequisites", READY, &[]);
+    assert_eq!(code, 1, "a daemon that does not answer is not ticked away: {said}");
+    assert!(said.contains("tools has open items: helm (looked: exit 1), docker (looked: exit 1)"), "{said}");
 }

@@ -29,10 +29,18 @@ pub(super) async fn logs(cx: &ActContext<'_>, of: &LogsOf) -> Result<Told, Stop>
     let query = query(of);
     let mut count = 0usize;
     let mut failures = vec![];
-    let shown: Vec<(&str, &str)> = pods
-        .iter()
-        .flat_map(|pod| containers(pod, of).into_iter().map(|one| (text(pod, "/metadata/name"), one)))
+    let asked = pods.iter().flat_map(|pod| containers(pod, of).into_iter().map(move |one| (pod, one)));
+    // Of many, those that never fell have no log before this one, and that is no failure.
+    let of_many = of.previous && of.selector.is_some();
+    let shown: Vec<(&str, &str)> = asked
+        .filter(|(pod, one)| !of_many || has_fallen(pod, one))
+        .map(|(pod, one)| (text(pod, "/metadata/name"), one))
         .collect();
+    if shown.is_empty() {
+        let told = format!("no container of these {} pods was restarted: there is no log before this one", pods.len());
+        cx.say(&told);
+        return Ok(Told::new(told).output("count", 0));
+    }
     for (pod, container) in &shown {
         let prefix = if shown.len() > 1 { format!("[pod/{pod}/{container}] ") } else { String::new() };
         let path = format!(
@@ -78,6 +86,14 @@ fn query(of: &LogsOf) -> String {
         query.push_str(&format!("&sinceSeconds={}", since.get().as_secs().max(1)));
     }
     query
+}
+
+fn has_fallen(pod: &Value, container: &str) -> bool {
+    let all = ["/status/containerStatuses", "/status/initContainerStatuses"].into_iter();
+    let statuses = all.filter_map(|at| pod.pointer(at)?.as_array()).flatten();
+    statuses
+        .filter(|status| text(status, "/name") == container)
+        .any(|status| status.get("restartCount").and_then(Value::as_i64).unwrap_or_default() > 0)
 }
 
 /// The containers asked for: one by name, or the pod's default one.
