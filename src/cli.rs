@@ -163,6 +163,9 @@ pub struct Headless {
     /// What to do at a question nobody answers
     #[arg(long, value_enum, default_value_t)]
     pub on_prompt: OnPrompt,
+    /// Take the lock of the target over from this run, which the refusal named
+    #[arg(long, value_name = "RUN")]
+    pub take_lock: Option<String>,
     /// How facts are printed
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Output,

@@ -65,8 +65,8 @@ pub fn play(common: &Common, args: &cli::Demo) -> Result<u8, Fault> {
     drive::runtime()?.block_on(async {
         let cluster = demo::cluster(args.scenario, beginning, SEED, pace::now);
         pace::set(args.speed); // not before: what is slow here is none of the demo's time
-        prepare::preflight(&mut prepared.opened, None, Some(cluster.clone())).await?;
-        let doors = Doors { terminal: !headless, kubeconfig: None, cluster: Some(cluster) };
+        let doors = Doors { terminal: !headless, cluster: Some(cluster), ..Doors::default() };
+        prepare::preflight(&mut prepared.opened, &doors).await?;
         let live = open::fresh(prepared, &doors)?;
         let (state_dir, run) = (live.state_dir.clone(), live.run_id());
         let code = drive::front(live, &common, &flags, policy, None).await?;

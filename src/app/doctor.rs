@@ -46,7 +46,7 @@ async fn all(common: &Common, prepared: prepare::Prepared, state_dir: &std::path
     let mut checks = preflight::tools(book).await;
     checks.push(preflight::disk(state_dir));
     checks.extend(prepared.missing.iter().map(|missing| Check::new("secret", Some(false), missing.as_str())));
-    let doors = open::Doors { terminal: false, kubeconfig: common.kubeconfig.clone(), cluster: None };
+    let doors = open::Doors { terminal: false, kubeconfig: common.kubeconfig.clone(), ..Default::default() };
     let (world, _ends) = open::wire(&prepared.dir(), &opened, prepared.secrets, &prepared.redactor, &doors)?;
     if prepare::needs_cluster(book) {
         match world.cluster().await {

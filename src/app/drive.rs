@@ -45,12 +45,12 @@ pub fn run(common: &Common, args: &cli::Run) -> Result<u8, Fault> {
         prepared.missing.iter().for_each(|missing| say(&format!("a run would be refused: {missing}")));
         return super::verbs::dry_run(prepared.opened);
     }
-    let headless = wants_headless(&args.headless)?;
+    wants_headless(&args.headless)?;
     let policy = policy(&prepared.opened, &args.headless, answers)?;
     anchor::what_was_left(&prepared.state_dir);
     runtime()?.block_on(async {
-        prepare::preflight(&mut prepared.opened, common.kubeconfig.clone(), None).await?;
-        let live = open::fresh(prepared, &doors(common, headless))?;
+        prepare::preflight(&mut prepared.opened, &doors(common, &args.headless)).await?;
+        let live = open::fresh(prepared, &doors(common, &args.headless))?;
         front(live, common, &args.headless, policy, None).await
     })
 }
@@ -64,16 +64,21 @@ pub fn resume(common: &Common, args: &cli::Resume) -> Result<u8, Fault> {
         None => only_unfinished(&state_dir)?,
     };
     super::demo::is_over(&state_dir, &run)?;
-    let headless = wants_headless(&args.headless)?;
+    wants_headless(&args.headless)?;
     let policy = policy(&opened(&state_dir, &run)?, &args.headless, answers.clone())?;
     runtime()?.block_on(async {
-        let live = open::resume(&state_dir, &run, &answers, &doors(common, headless))?;
+        let live = open::resume(&state_dir, &run, &answers, &doors(common, &args.headless))?;
         front(live, common, &args.headless, policy, None).await
     })
 }
 
-fn doors(common: &Common, headless: bool) -> open::Doors {
-    open::Doors { terminal: !headless, kubeconfig: common.kubeconfig.clone(), cluster: None }
+pub(super) fn doors(common: &Common, flags: &cli::Headless) -> open::Doors {
+    open::Doors {
+        terminal: !flags.headless,
+        kubeconfig: common.kubeconfig.clone(),
+        take_lock: flags.take_lock.clone(),
+        cluster: None,
+    }
 }
 
 fn only_unfinished(state_dir: &Path) -> Result<String, Fault> {
@@ -171,10 +176,10 @@ pub fn rollback(common: &Common, args: &cli::Rollback) -> Result<u8, Fault> {
     let status = runs::summary(&state_dir, &run).status;
     runtime()?.block_on(async {
         if status == RunStatus::Open {
-            let live = open::resume(&state_dir, &run, &answers, &doors(common, flags.headless))?;
+            let live = open::resume(&state_dir, &run, &answers, &doors(common, &flags))?;
             front(live, common, &flags, policy, Some(Command::Rollback { why: args.why.clone() })).await
         } else {
-            let live = open::way_back(&state_dir, &run, &answers, &doors(common, flags.headless))?;
+            let live = open::way_back(&state_dir, &run, &answers, &doors(common, &flags))?;
             front(live, common, &flags, policy, Some(Command::Rollback { why: args.why.clone() })).await
         }
     })

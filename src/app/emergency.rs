@@ -23,7 +23,7 @@ pub fn rollback(common: &Common, args: &cli::Rollback) -> Result<u8, Fault> {
     let Some(name) = of.helm_release.as_deref().or(of.deployment.as_deref()).filter(|name| is_name(name)) else {
         return Err(Fault::usage("the name of the release or deployment is no Kubernetes name"));
     };
-    let headless = drive::wants_headless(&args.headless)?;
+    drive::wants_headless(&args.headless)?;
     let answers = prepare::read_answers(args.headless.answers.as_deref())?;
     drive::runtime()?.block_on(async {
         let cluster = pinned(common).await?;
@@ -41,8 +41,8 @@ pub fn rollback(common: &Common, args: &cli::Rollback) -> Result<u8, Fault> {
         let path = Path::new("emergency-rollback.yaml");
         let mut prepared = prepare::prepare_loaded(&common, &run, &Answers::default(), path, loaded)?;
         let policy = drive::policy(&prepared.opened, &args.headless, answers)?;
-        prepare::preflight(&mut prepared.opened, common.kubeconfig.clone(), None).await?;
-        let doors = open::Doors { terminal: !headless, kubeconfig: common.kubeconfig.clone(), cluster: None };
+        let doors = drive::doors(&common, &args.headless);
+        prepare::preflight(&mut prepared.opened, &doors).await?;
         let live = open::fresh(prepared, &doors)?;
         let code = drive::front(live, &common, &args.headless, policy, None).await?;
         if code != 0 {

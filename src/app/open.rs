@@ -18,6 +18,7 @@ use crate::{
         World,
         kube::connect::{Cluster, ConnectOptions},
         loan::Loan,
+        lock::Lock,
         metrics::Metrics,
         secrets::SecretStore,
         work::Place,
@@ -51,6 +52,8 @@ pub struct Doors {
     /// Interactive steps may have the terminal.
     pub terminal: bool,
     pub kubeconfig: Option<PathBuf>,
+    /// Whose lock of the target is taken over, by the run that was typed.
+    pub take_lock: Option<String>,
     /// A cluster that is there already: the demo's own.
     pub cluster: Option<Cluster>,
 }
@@ -89,6 +92,8 @@ pub fn wire(
             in_cluster: false,
         },
         target: opened.target.clone(),
+        // A cluster of one's own, the demo's, has nobody else at it.
+        lock: if doors.cluster.is_some() { Lock::none() } else { Lock::of(opened, doors.take_lock.clone()) },
         metrics: Metrics::new(opened.runbook.prometheus.clone()),
         runner,
         secrets: Arc::new(secrets),

@@ -9,16 +9,17 @@ use std::{
 use secrecy::SecretString;
 use serde_json::Value;
 
-use super::{Fault, asking, clock, shipped, state};
+use super::{Fault, asking, clock, open::Doors, shipped, state};
 use crate::{
     audit::{TrailFile, approved, canonical::hex},
     cli::{Common, Run as RunArgs},
     effects::{
         kube::{
             baseline,
-            connect::{Cluster, ConnectOptions, connect},
+            connect::{ConnectOptions, connect},
             identity,
         },
+        lock,
         preflight::{self, Check},
         secrets::SecretStore,
     },
@@ -295,8 +296,9 @@ fn fit(checks: Vec<Check>) -> Result<(), Fault> {
 
 /// Asks the cluster who it is and where the target stands, where the runbook needs to know.
 /// A declared baseline that cannot be read refuses the run: without it there is no safe way back.
-/// `known` is a cluster that is there already; otherwise one is connected to.
-pub async fn preflight(opened: &mut Opened, kubeconfig: Option<PathBuf>, known: Option<Cluster>) -> Result<(), Fault> {
+/// `doors` may hold a cluster that is there already; otherwise one is connected to.
+pub async fn preflight(opened: &mut Opened, doors: &Doors) -> Result<(), Fault> {
+    let known = doors.cluster.clone();
     let book = &opened.runbook;
     let spec = book.baseline.clone().filter(|spec| !matches!(spec, BaselineSpec::None(_)));
     let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
@@ -308,7 +310,7 @@ pub async fn preflight(opened: &mut Opened, kubeconfig: Option<PathBuf>, known: 
     }
     let is_real = known.is_none();
     let options = ConnectOptions {
-        kubeconfig,
+        kubeconfig: doors.kubeconfig.clone(),
         context: some(&opened.target.context),
         namespace: some(&opened.target.namespace),
         in_cluster: false,
@@ -337,6 +339,11 @@ pub async fn preflight(opened: &mut Opened, kubeconfig: Option<PathBuf>, known: 
         fit(preflight::permissions(&cluster, &opened.runbook, opened.workdir.as_ref()).await)?;
     }
     if let Some(spec) = spec {
+        if is_real {
+            lock::is_free(&cluster, opened, doors.take_lock.as_deref())
+                .await
+                .map_err(|held| Fault::failed(format!("somebody else is at this target: {held}")))?;
+        }
         let baseline = baseline::capture(&cluster, &spec, clock::now().wall).await;
         opened.baseline =
             Some(baseline.map_err(|error| Fault::failed(format!("there is no baseline to lead back to: {error:#}")))?);

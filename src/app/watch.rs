@@ -80,7 +80,7 @@ pub fn open(common: &Common, args: &cli::Watch) -> Result<u8, Fault> {
     loaded.book.panes.pods = Some(PaneFilter { selector: args.selector.clone(), ..PaneFilter::default() });
     let flags = cli::Run { runbook: "watch".into(), ..cli::Run::default() };
     let prepared = prepare::prepare_loaded(common, &flags, &Answers::default(), Path::new("watch.yaml"), loaded)?;
-    let doors = Doors { terminal: false, kubeconfig: common.kubeconfig.clone(), cluster: None };
+    let doors = Doors { terminal: false, kubeconfig: common.kubeconfig.clone(), ..Default::default() };
     let theme = Theme::new(common.no_color, common.ascii);
     drive::runtime()?.block_on(async {
         let mut watch = Watch::new(prepared, doors, theme)?;

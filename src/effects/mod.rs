@@ -7,6 +7,7 @@ mod http;
 mod interactive;
 pub mod kube;
 pub mod loan;
+pub mod lock;
 pub mod metrics;
 mod notify;
 pub mod output;

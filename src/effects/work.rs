@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     kube::connect::{Cluster, ConnectOptions, connect},
     loan::Loan,
+    lock::Lock,
     metrics::Metrics,
     output::{LineSender, OutputSink},
     secrets::{SecretProblem, SecretStore},
@@ -44,6 +45,8 @@ pub struct Place {
     pub connect: ConnectOptions,
     /// The cluster this run is pinned to; asked again before every write.
     pub target: TargetIdentity,
+    /// Who else is at this target.
+    pub lock: Lock,
     /// Where metrics are read.
     pub metrics: Metrics,
     /// The run's id, for the marks on requests.

@@ -19,6 +19,7 @@ use super::{
         forward::{self, Forward},
         private_kubeconfig,
     },
+    lock::Leave,
     metrics, notify, probe,
     process::{self, Process},
     prometheus, shell,
@@ -83,6 +84,15 @@ impl World {
     /// No such context, a credential plugin that failed, an unreadable kubeconfig.
     pub async fn cluster(&self) -> anyhow::Result<Cluster> {
         self.work(&Ticket::new("panes", 0), &Receipt::default(), None).cluster().await.cloned()
+    }
+
+    /// The run is closed: what others wait for is given back. Takes two seconds at the most.
+    pub async fn let_go(&self) {
+        if self.place.lock.is_held().await
+            && let Ok(cluster) = self.cluster().await
+        {
+            self.place.lock.release(&cluster).await;
+        }
     }
 
     /// One reading, for a look beside the run.
@@ -227,7 +237,7 @@ pub(super) async fn act(work: &Work, action: &Action, env: &IndexMap<String, Str
 /// A native verb against the pinned cluster.
 pub(super) async fn kubernetes(work: &Work, verb: &Kubernetes) -> Report {
     if verb.risk() > Risk::Read
-        && let Err(report) = still_there(work).await
+        && let Err(report) = may_change(work).await
     {
         return report;
     }
@@ -272,8 +282,9 @@ async fn forwarded(work: &Work, model: &PortForward, open: &Mutex<HashMap<Ticket
     }
 }
 
-/// Is it still the cluster this run is pinned to? Asked before everything that changes something.
-async fn still_there(work: &Work) -> Result<(), Report> {
+/// Is it still the cluster this run is pinned to, and is nobody else at it? Asked before everything that changes
+/// something.
+async fn may_change(work: &Work) -> Result<(), Report> {
     if work.place.target.identity.is_empty() {
         return Ok(()); // never pinned: nothing to hold it against
     }
@@ -281,7 +292,15 @@ async fn still_there(work: &Work) -> Result<(), Report> {
         .cluster()
         .await
         .map_err(|error| failed("target", format!("the cluster cannot be reached: {error:#}; nothing was sent")))?;
-    kube::identity::check(cluster, &work.place.target).await.map(|_| ()).map_err(|why| failed("target", why))
+    kube::identity::check(cluster, &work.place.target).await.map_err(|why| failed("target", why))?;
+    match work.place.lock.leave(cluster, &work.ticket.step).await.map_err(|why| failed("locked", why))? {
+        Leave::Granted => Ok(()),
+        Leave::GrantedWith(note) => {
+            work.tell(Report::Noted(work.clean(&note))).await;
+            Ok(())
+        }
+        Leave::Denied(why) => Err(failed("locked", why)),
+    }
 }
 
 /// Where a native act happens, under which record.
@@ -349,7 +368,7 @@ async fn helm_act(work: &Work, verb: &Helm) -> Report {
         })
         .await;
     }
-    if let Err(report) = still_there(work).await {
+    if let Err(report) = may_change(work).await {
         return report;
     }
     let quiet = |_: &str| {};

@@ -244,6 +244,8 @@ pub enum Report {
     NeverBegan {
         message: String,
     },
+    /// Something the record has to say beside the outcome.
+    Noted(String),
     /// A look: `verify`, a checklist item (`item`), a guard over pods.
     Probed {
         item: Option<String>,

@@ -13,6 +13,9 @@ impl Draft {
         if let Report::Captured(result) = report {
             return self.captured(result);
         }
+        if let Report::Noted(text) = report {
+            return self.fact(Fact::NoteAdded { by: Actor::engine(), text: format!("{}: {text}", ticket.step) });
+        }
         if let Report::Compared(look) = report {
             return self.compared(look);
         }

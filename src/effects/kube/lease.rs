@@ -17,7 +17,7 @@ pub const RENEW_EVERY: std::time::Duration = std::time::Duration::from_secs(20);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     pub namespace: String,
-    /// `target.lockKey`, else the runbook's name or the namespace: whoever uses the same word excludes each other.
+    /// `target.lockKey`, else the runbook's name: whoever uses the same word excludes each other.
     pub key: String,
     /// `user@host`.
     pub who: String,
@@ -121,6 +121,24 @@ pub async fn take(wire: &Wire, claim: &Claim, now: Timestamp, take_over: Option<
         }
     }
     Err(Fault::Lost("the lock keeps changing hands".into()))
+}
+
+/// Who keeps us out now; nothing is written.
+///
+/// # Errors
+/// The cluster cannot be asked.
+pub async fn holder_of(
+    wire: &Wire,
+    claim: &Claim,
+    now: Timestamp,
+    take_over: Option<&str>,
+) -> Result<Option<Holder>, Fault> {
+    let one = format!("{}/{}", claim.path()?, claim.name());
+    match wire.get(&one, &|_| {}).await {
+        Ok(lease) => Ok(holder(&lease, claim, now, take_over)),
+        Err(fault) if matches!(fault.code(), 403 | 404) => Ok(None),
+        Err(fault) => Err(fault),
+    }
 }
 
 fn replace(path: &str, claim: &Claim, lease: &Value, now: Timestamp, since: Timestamp) -> Write {

@@ -59,6 +59,7 @@ impl Hands {
             cluster: tokio::sync::OnceCell::new(),
             connect: ConnectOptions::default(),
             target: Default::default(),
+            lock: ripcord::effects::lock::Lock::none(),
             metrics: ripcord::effects::metrics::Metrics::new(None),
             run: "run".into(),
             terminal,

@@ -20,8 +20,9 @@ use ripcord::{
             lease::{self, Claim, Locked},
             permissions, preview,
         },
+        lock::{self, Leave, Lock},
     },
-    engine::message::Ticket,
+    engine::{fact::Opened, message::Ticket},
     runbook::model::{Action, BaselineSpec, Helm, PickOf, Runbook, Target},
 };
 use serde_json::{Value, json};
@@ -158,6 +159,55 @@ async fn the_second_operator_is_told_who_and_since_when() {
     assert!(matches!(lease::take(&wire, &claim("bob@b", "r-2"), later, Some("r-9")).await.unwrap(), Locked::Others(_)));
     assert!(matches!(lease::take(&wire, &claim("bob@b", "r-2"), later, Some("r-1")).await.unwrap(), Locked::Ours(_)));
     assert_eq!(held.renew(&wire, later).await.unwrap_err().code(), 409);
+}
+
+/// A run of the same runbook, pinned to the same target.
+fn opened(operator: &str, run: &str) -> Opened {
+    serde_json::from_value(json!({
+        "format": 1, "run": run, "program": {"version": "", "hash": ""}, "runbookHash": "", "runbookPath": "c.yaml",
+        "runbook": {"metadata": {"name": "canary"}, "steps": [],
+            "rollback": [{"id": "back", "action": {"manual": "back"}}]},
+        "params": {}, "target": {"namespace": "ml", "identity": "uid:1"}, "host": "h", "pid": 1, "workdir": "/",
+        "operator": {"name": operator, "via": "console", "assurance": "system"}, "startedAt": "2026-11-23T12:00:00Z",
+    }))
+    .unwrap()
+}
+
+#[tokio::test]
+async fn a_write_waits_for_the_other_operator_and_the_way_back_for_nobody() {
+    let api = leases();
+    let here = cluster(&api);
+    let (ann, bob) = (opened("ann@a", "r-1"), opened("bob@b", "r-2"));
+    let hers = Lock::of(&ann, None);
+    let said = |leave: &Leave| format!("{leave:?}");
+    let first = hers.leave(&here, &"deploy".into()).await.unwrap();
+    assert!(matches!(&first, Leave::GrantedWith(note) if note.contains("is ours")), "{}", said(&first));
+    assert_eq!(hers.leave(&here, &"deploy".into()).await, Ok(Leave::Granted), "it is taken once");
+
+    let his = Lock::of(&bob, None);
+    let denied = his.leave(&here, &"deploy".into()).await.unwrap();
+    let Leave::Denied(why) = &denied else { panic!("{}", said(&denied)) };
+    assert!(why.contains("ann@a r-1") && why.contains("--take-lock r-1") && why.contains("nothing was sent"), "{why}");
+    assert_eq!(lock::is_free(&here, &bob, None).await.unwrap_err(), *why);
+    let back = his.leave(&here, &"back/inner".into()).await.unwrap();
+    assert!(matches!(&back, Leave::GrantedWith(note) if note.starts_with("the way back goes on without the lock")));
+
+    // The typed word opens it; given back, it is free for everybody.
+    let taken = Lock::of(&bob, Some("r-1".into()));
+    assert!(matches!(taken.leave(&here, &"deploy".into()).await, Ok(Leave::GrantedWith(_))));
+    assert!(matches!(Lock::of(&ann, None).leave(&here, &"deploy".into()).await, Ok(Leave::Denied(_))));
+    taken.release(&here).await;
+    assert_eq!(lock::is_free(&here, &ann, None).await, Ok(()));
+}
+
+#[tokio::test]
+async fn where_there_is_no_lock_the_record_says_so_once() {
+    let refused = Fake::new(|_| status(403, "Forbidden", "leases is forbidden"));
+    let here = cluster(&refused);
+    let lock = Lock::of(&opened("ann@a", "r-1"), None);
+    let first = lock.leave(&here, &"deploy".into()).await.unwrap();
+    assert!(matches!(&first, Leave::GrantedWith(note) if note.contains("there is no lock here")), "{first:?}");
+    assert_eq!(lock.leave(&here, &"deploy".into()).await, Ok(Leave::Granted));
 }
 
 #[tokio::test]
