@@ -18,6 +18,7 @@ mod faults;
 mod live;
 mod people;
 mod proxy;
+mod pulled;
 mod rows;
 mod runbook;
 mod streams;
