@@ -16,6 +16,7 @@ mod corpus;
 mod fates;
 mod faults;
 mod live;
+mod once;
 mod people;
 mod proxy;
 mod pulled;
