@@ -371,8 +371,9 @@ async fn helm_act(work: &Work, verb: &Helm) -> Report {
     if let Err(report) = may_change(work).await {
         return report;
     }
-    let quiet = |_: &str| {};
-    let cx = match context(work, &quiet).await {
+    let said = Mutex::new(Vec::new());
+    let listen = |line: &str| said.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_owned());
+    let cx = match context(work, &listen).await {
         Ok(cx) => cx,
         Err(report) => return report,
     };
@@ -380,6 +381,10 @@ async fn helm_act(work: &Work, verb: &Helm) -> Report {
         Ok(before) => before,
         Err(failure) => return Report::Failed(failure),
     };
+    let said_before = std::mem::take(&mut *said.lock().unwrap_or_else(PoisonError::into_inner));
+    for line in said_before {
+        work.tell(Report::Noted(work.clean(&line))).await;
+    }
     let job = match work.cluster().await.and_then(|cluster| helm::job(&cx, cluster, work.run_dir(), verb)) {
         Ok(Some(job)) => job,
         Ok(None) => return failed("unsupported", "this verb starts nothing"),

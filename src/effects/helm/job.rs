@@ -125,7 +125,7 @@ pub async fn settle(cx: &ActContext<'_>, helm: &Helm, before: Option<Value>) -> 
 /// What stands before an upgrade or rollback; lines worth saying (a pending release) are said.
 ///
 /// # Errors
-/// A rollback to a revision that is not there, or a release that cannot be read.
+/// A rollback to a revision that is not there, an upgrade of a pending release, or one that cannot be read.
 pub async fn ready(cx: &ActContext<'_>, helm: &Helm) -> Result<Option<Value>, Failure> {
     let failure = |reason: &str, message: String| Failure { reason: reason.to_owned(), message, done: Done::default() };
     let all = match standing(cx, helm).await {
@@ -137,8 +137,11 @@ pub async fn ready(cx: &ActContext<'_>, helm: &Helm) -> Result<Option<Value>, Fa
         }
         Err(fault) => return Err(failure("unreachable", format!("the release cannot be read: {fault}"))),
     };
-    if let Some(line) = pending(&all, cx.now) {
-        (cx.out)(&line);
+    match (pending(&all, cx.now), helm) {
+        // Helm would refuse it as «another operation is in progress», and not say whose.
+        (Some(line), Helm::Upgrade(_)) => return Err(failure("pending", format!("{line}; nothing was started"))),
+        (Some(line), _) => (cx.out)(&line),
+        (None, _) => {}
     }
     must_be_there(helm, &all).map_err(|why| failure("notFound", why))?;
     Ok(all.last().map(Release::evidence))

@@ -20,6 +20,7 @@ mod once;
 mod people;
 mod proxy;
 mod pulled;
+mod refused;
 mod rows;
 mod runbook;
 mod streams;

@@ -63,9 +63,14 @@ pub(super) async fn status(cx: &ActContext<'_>, of: &Rollout) -> Result<Told, St
         }
         if asked.elapsed() >= SICK_EVERY {
             asked = Instant::now();
-            let now = sick::among(cx, namespace, &selector(&object)).await;
-            let now = now.filter(|sick| sick.reason.contains("Err") || sick.reason.contains("BackOff"));
-            let now = now.map_or_else(String::new, |sick| sick.sentence());
+            let now = match not_created(&object) {
+                Some((_, message)) => message,
+                None => {
+                    let sick = sick::among(cx, namespace, &selector(&object)).await;
+                    let sick = sick.filter(|sick| sick.reason.contains("Err") || sick.reason.contains("BackOff"));
+                    sick.map_or_else(String::new, |sick| sick.sentence())
+                }
+            };
             if now != ailing && !now.is_empty() {
                 cx.say(&now);
             }
@@ -98,13 +103,23 @@ async fn failed(cx: &ActContext<'_>, namespace: &str, reason: &'static str, why:
     let wire = cx.wire.steadfast(Duration::from_secs(5));
     let looking = cx.over(wire);
     let sick = sick::among(&looking, namespace, &selector(object)).await;
-    let (word, message) = match sick {
-        Some(sick) => (sick.reason.clone(), format!("{why}; {}", sick.sentence())),
-        None => (String::new(), why),
+    let (word, message) = match (not_created(object), sick) {
+        (Some((reason, message)), _) => (reason, format!("{why}; {message}")),
+        (None, Some(sick)) => (sick.reason.clone(), format!("{why}; {}", sick.sentence())),
+        (None, None) => (String::new(), why),
     };
     cx.say(&message);
     let word = if word.is_empty() { reason.to_owned() } else { word };
     Stop::failed(reason, message).with(told(String::new(), object).output("reason", word))
+}
+
+/// Pods that could not even be made, a quota or an admission that refuses them: the controller's reason and words.
+fn not_created(object: &Value) -> Option<(String, String)> {
+    let conditions = object.pointer("/status/conditions").and_then(Value::as_array)?;
+    let failing = |one: &&Value| text(one, "/type") == "ReplicaFailure" && text(one, "/status") == "True";
+    let found = conditions.iter().find(failing)?;
+    let line = |at: &str| visible::line(text(found, at)).into_owned();
+    Some((line("/reason"), format!("its pods cannot be made: {}", line("/message"))))
 }
 
 /// Whether a rollout is done, in kubectl's sentence; the error says what it waits for.
