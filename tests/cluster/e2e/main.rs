@@ -15,6 +15,7 @@ mod any_cluster;
 mod corpus;
 mod fates;
 mod faults;
+mod gates;
 mod live;
 mod once;
 mod people;

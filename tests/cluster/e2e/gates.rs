@@ -1,0 +1,214 @@
+//! Gates on the real Prometheus: each fate of a version comes to its own verdict, and no fault of the way to
+//! Prometheus, of the console or of the clock lets one pass that was not watched.
+
+use std::{
+    fs,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+
+use crate::{
+    proxy::Proxy,
+    support::{Namespace, eventually, ours, value},
+};
+
+/// A version under traffic, and a runbook with one gate on it: 8 s, a reading a second.
+struct Watch {
+    here: Namespace,
+    state: tempfile::TempDir,
+    book: String,
+}
+
+impl Watch {
+    fn new(of: &str, tag: &str, prometheus: &str) -> Self {
+        let here = Namespace::new(of);
+        here.install(tag);
+        let of = format!("namespace=\"{}\"", here.name);
+        // A whole window of this version's own traffic before the first reading; silent ones never have any.
+        // What failed before the first pod was ready is out of the window too.
+        let seen = format!("count_over_time(sum(http_requests_total{{{of}}})[12s:1s])");
+        let wanted = |seconds: Option<f64>| match seconds {
+            None => tag.ends_with("silent"),
+            Some(seconds) => !tag.ends_with("silent") && seconds >= 12.0,
+        };
+        eventually("a window of its own traffic, or of its silence", 60, || wanted(value(&seen)).then_some(()));
+        let state = tempfile::tempdir().unwrap();
+        let book = state.path().join("gate.yaml");
+        let text = format!(
+            "apiVersion: ripcord/v1
+kind: Runbook
+metadata: {{name: gate}}
+target: {{namespace: {}}}
+prometheus: {{url: '{prometheus}'}}
+metrics:
+  errors:
+    query: sum(rate(http_requests_total{{{of},code=~\"5..\"}}[10s])) / sum(rate(http_requests_total{{{of}}}[10s]))
+    samplesQuery: sum(increase(http_requests_total{{{of}}}[$window]))
+    successCondition: result < 0.001
+    failureCondition: result > 0.01
+    staleAfter: 4s
+  p95:
+    query: histogram_quantile(0.95, sum by (le) (rate(http_request_duration_seconds_bucket{{{of}}}[10s])))
+    successCondition: result < 0.5
+    failureCondition: result > 1
+    staleAfter: 4s
+steps:
+- id: gate
+  analysis:
+    for: 8s
+    interval: 1s
+    metrics:
+      - {{metric: errors, minSamples: 500, consecutiveErrorLimit: 4}}
+      - {{metric: p95, consecutiveErrorLimit: 4}}
+      - {{pods: {{selector: app=ml-api, maxRestarts: 0, minReady: 1}}}}
+",
+            here.name
+        );
+        fs::write(&book, text).unwrap();
+        Watch { here, book: book.to_str().unwrap().to_owned(), state }
+    }
+
+    fn command(&self, argv: &[&str]) -> Command {
+        let mut command = self.here.command(env!("CARGO_BIN_EXE_ripcord"));
+        command.arg("--state-dir").arg(self.state.path()).args(argv).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    }
+
+    fn begin(&self) -> Child {
+        self.command(&["run", &self.book, "--headless"]).spawn().unwrap()
+    }
+
+    fn facts(&self) -> Vec<Value> {
+        let run = fs::read_dir(self.state.path().join("runs")).into_iter().flatten().next();
+        let Some(Ok(run)) = run else { return vec![] };
+        let trail = fs::read_to_string(run.path().join("trail.jsonl")).unwrap_or_default();
+        let records = trail.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let facts =
+            records.filter_map(|record| record["unmapped"]["facts"].as_array().or(record["facts"].as_array()).cloned());
+        facts.flatten().collect()
+    }
+
+    fn of_kind(&self, kind: &str) -> Vec<Value> {
+        self.facts().into_iter().filter(|fact| fact["kind"] == kind).collect()
+    }
+
+    fn verdict(&self) -> String {
+        let verdicts = self.of_kind("gate.verdict");
+        assert_eq!(verdicts.len(), 1, "{verdicts:?}");
+        verdicts[0]["verdict"].as_str().unwrap().to_owned()
+    }
+
+    fn samples(&self) -> usize {
+        self.of_kind("gate.sample").len()
+    }
+
+    /// Readings of the errors that were good, each at a slot of its own.
+    fn good_slots(&self) -> usize {
+        let good = |one: &Value| one["metric"] == "errors" && one["verdict"] == "successful";
+        self.of_kind("gate.sample").iter().filter(|one| good(one)).count()
+    }
+}
+
+#[test]
+#[ignore = "needs a cluster: tests/cluster/run"]
+fn each_version_comes_to_its_own_verdict() {
+    let fates = [
+        ("gate-good", "v1.4.2", "succeeded"),
+        ("gate-bad", "v1.5.0-bad", "failed"),
+        ("gate-grey", "v1.5.0-grey", "inconclusive"),
+        ("gate-slow", "v1.5.0-slowp95", "failed"),
+        ("gate-silent", "v1.5.0-silent", "inconclusive"),
+    ];
+    std::thread::scope(|all| {
+        for (of, tag, wanted) in fates {
+            all.spawn(move || {
+                let watch = Watch::new(of, tag, &ours("PROMETHEUS_URL"));
+                let code = watch.begin().wait().unwrap().code();
+                assert_eq!(watch.verdict(), wanted, "{tag}: {:?}", watch.of_kind("gate.sample"));
+                assert_eq!(code, Some(if wanted == "succeeded" { 0 } else { 3 }), "{tag}");
+            });
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs a cluster: tests/cluster/run"]
+fn a_way_to_prometheus_that_is_cut_passes_only_on_a_window_it_has_seen() {
+    let proxy = Proxy::prometheus();
+    let watch = Watch::new("gate-cut", "v1.4.2", &proxy.url);
+    let mut child = watch.begin();
+    eventually("a reading", 30, || (watch.good_slots() >= 2).then_some(()));
+    proxy.set(json!({"fault": "cut"}));
+    std::thread::sleep(Duration::from_secs(2));
+    proxy.heal();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(watch.verdict(), "succeeded");
+    assert!(watch.good_slots() >= 9, "every slot of the window was read: {:?}", watch.of_kind("gate.sample"));
+}
+
+#[test]
+#[ignore = "needs a cluster: tests/cluster/run"]
+fn a_prometheus_that_stays_away_never_passes() {
+    let faults = [
+        ("gate-cut-off", json!({"fault": "cut"})),
+        ("gate-black", json!({"fault": "blackHole"})),
+        ("gate-503", json!({"fault": "status", "code": 503})),
+    ];
+    std::thread::scope(|all| {
+        for (of, fault) in faults {
+            all.spawn(move || {
+                let proxy = Proxy::prometheus();
+                let watch = Watch::new(of, "v1.4.2", &proxy.url);
+                let mut child = watch.begin();
+                eventually("a reading", 30, || (watch.good_slots() >= 2).then_some(()));
+                proxy.set(fault.clone());
+                assert_eq!(child.wait().unwrap().code(), Some(3), "{fault}");
+                assert_eq!(watch.verdict(), "error", "{fault}");
+            });
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs a cluster: tests/cluster/run"]
+fn a_console_that_was_killed_reads_from_history_what_it_missed() {
+    let watch = Watch::new("gate-killed", "v1.4.2", &ours("PROMETHEUS_URL"));
+    let mut child = watch.begin();
+    eventually("a reading", 30, || (watch.good_slots() >= 2).then_some(()));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let before = watch.samples();
+    // Long enough for slots to be missed, and less than what makes the hold begin again.
+    std::thread::sleep(Duration::from_millis(1500));
+    assert_eq!(watch.samples(), before);
+    let resumed = watch.command(&["resume", "--headless"]).status().unwrap();
+    assert_eq!(resumed.code(), Some(0));
+    assert_eq!(watch.verdict(), "succeeded");
+    assert!(watch.good_slots() >= 9, "{:?}", watch.of_kind("gate.sample"));
+}
+
+#[test]
+#[ignore = "needs a cluster: tests/cluster/run"]
+fn a_laptop_that_slept_through_the_bad_minute_does_not_miss_it() {
+    let watch = Watch::new("gate-asleep", "v1.4.2", &ours("PROMETHEUS_URL"));
+    let mut child = watch.begin();
+    eventually("a reading", 30, || (watch.good_slots() >= 2).then_some(()));
+    let id = child.id().to_string();
+    let signal = |word: &str| assert!(Command::new("kill").args([word, &id]).status().unwrap().success());
+    signal("-STOP");
+    watch.here.kubectl(["set", "image", "deployment/ml-api", "*=registry.local/ml-api:v1.4.2-bad"]);
+    watch.here.kubectl(["rollout", "status", "deployment/ml-api", "--timeout=60s"]);
+    let of = format!("namespace=\"{}\"", watch.here.name);
+    let errors = format!(
+        "sum(rate(http_requests_total{{{of},code=~\"5..\"}}[5s])) / sum(rate(http_requests_total{{{of}}}[5s]))"
+    );
+    eventually("errors", 60, || value(&errors).filter(|ratio| *ratio > 0.012));
+    signal("-CONT");
+    child.wait().unwrap();
+    // The slots it slept through are read from history. On the way from none to too many errors the first that is
+    // not good decides: grey, or failed; never well.
+    let verdict = watch.verdict();
+    assert!(["failed", "inconclusive"].contains(&verdict.as_str()), "{verdict}: {:?}", watch.of_kind("gate.sample"));
+}
