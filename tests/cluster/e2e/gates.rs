@@ -26,14 +26,17 @@ impl Watch {
         let here = Namespace::new(of);
         here.install(tag);
         let of = format!("namespace=\"{}\"", here.name);
-        // A whole window of this version's own traffic before the first reading; silent ones never have any.
-        // What failed before the first pod was ready is out of the window too.
-        let seen = format!("count_over_time(sum(http_requests_total{{{of}}})[12s:1s])");
-        let wanted = |seconds: Option<f64>| match seconds {
-            None => tag.ends_with("silent"),
-            Some(seconds) => !tag.ends_with("silent") && seconds >= 12.0,
+        // A whole window of this version's own traffic before the first reading; or, where no request ever reaches
+        // it, a whole one without those that failed before its pods were ready.
+        let (seconds, requests) = (
+            format!("count_over_time(sum(http_requests_total{{{of}}})[12s:1s])"),
+            format!("sum(increase(http_requests_total{{{of}}}[12s]))"),
+        );
+        let settled = || match tag.ends_with("silent") {
+            true => value(&requests).is_none_or(|requests| requests == 0.0),
+            false => value(&seconds).is_some_and(|seconds| seconds >= 12.0),
         };
-        eventually("a window of its own traffic, or of its silence", 60, || wanted(value(&seen)).then_some(()));
+        eventually("a window of its own", 60, || settled().then_some(()));
         let state = tempfile::tempdir().unwrap();
         let book = state.path().join("gate.yaml");
         let text = format!(
