@@ -44,7 +44,7 @@ impl Metrics {
             let spec = self.spec.as_ref().ok_or_else(|| {
                 anyhow::anyhow!("the runbook names no prometheus; write `prometheus: {{url: …}}` at its top")
             })?;
-            let cluster = async { Ok(&work.cluster().await?.client) };
+            let cluster = work.cluster();
             Prometheus::connect(spec, |text| reveal(work, text), &work.place.workdir, cluster).await.map(Arc::new)
         };
         self.server.get_or_try_init(connect).await.cloned()

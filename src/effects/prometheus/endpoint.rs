@@ -1,4 +1,5 @@
-//! How a server is reached: by URL over our own HTTP client, or as a service through the API server's proxy.
+//! How a server is reached: by URL over our own HTTP client, or as a service through the API server's proxy; where
+//! that proxy is refused, through a port-forward of our own.
 
 use std::{path::Path, time::Duration};
 
@@ -11,7 +12,13 @@ use reqwest::{
 };
 
 use super::answer::Bad;
-use crate::runbook::model;
+use crate::{
+    effects::kube::{
+        connect::Cluster,
+        forward::{self, Forward},
+    },
+    runbook::{model, value::Tpl},
+};
 
 /// More than this is no answer to a question a console asks.
 const LARGEST: usize = 16 << 20;
@@ -32,10 +39,19 @@ enum Way {
     Http(prometheus_http_query::Client),
     /// `/api/v1/namespaces/NS/services/NAME:PORT/proxy/`
     Proxy {
-        client: kube::Client,
+        cluster: Box<Cluster>,
         path: String,
         headers: HeaderMap,
+        /// What to forward to, and the way there once the proxy was refused.
+        service: Box<model::PortForward>,
+        forward: tokio::sync::OnceCell<Forwarded>,
     },
+}
+
+/// A port of this machine that leads to the service, open as long as this lives.
+struct Forwarded {
+    client: prometheus_http_query::Client,
+    _open: Forward,
 }
 
 impl Endpoint {
@@ -71,12 +87,13 @@ impl Endpoint {
         Ok(Self { name: url.trim_end_matches('/').to_owned(), way: Way::Http(way) })
     }
 
-    /// `namespace/name:port`, through the API server: no port is opened on this machine, and RBAC holds.
+    /// `namespace/name:port`, through the API server: no port is opened on this machine, and RBAC holds. Where that
+    /// way is forbidden (`services/proxy` often is) a port on loopback is forwarded.
     ///
     /// # Errors
     /// It is not of that form.
     pub fn service(
-        client: kube::Client,
+        cluster: &Cluster,
         service: &str,
         spec: &model::Prometheus,
         reveal: impl Fn(&str) -> anyhow::Result<String>,
@@ -95,7 +112,22 @@ impl Endpoint {
         if headers.remove(http::header::AUTHORIZATION).is_some() {
             bail!("prometheus.bearer and basic cannot pass through the API server; use prometheus.url");
         }
-        Ok(Self { name: service.to_owned(), way: Way::Proxy { client, path, headers } })
+        let forward = model::PortForward {
+            service: Some(format!("{namespace}/{name}")),
+            pod: None,
+            deployment: None,
+            port: port.parse().ok().map(Tpl::Value),
+            local_port: Some(Tpl::Value(0)), // a free one
+            until: None,
+        };
+        let way = Way::Proxy {
+            cluster: Box::new(cluster.clone()),
+            path,
+            headers,
+            service: Box::new(forward),
+            forward: tokio::sync::OnceCell::new(),
+        };
+        Ok(Self { name: service.to_owned(), way })
     }
 
     pub fn name(&self) -> &str {
@@ -106,25 +138,47 @@ impl Endpoint {
     pub(super) async fn send(&self, path: &'static str, form: &[(&'static str, String)]) -> Result<Raw, Bad> {
         match &self.way {
             Way::Http(client) => self.over_http(client, path, form).await,
-            Way::Proxy { client, path: base, headers } => {
-                let url = format!("{base}{path}");
-                let mut request = if form.is_empty() {
-                    http::Request::get(url).body(kube::client::Body::empty())
-                } else {
-                    let body = encode(form);
-                    http::Request::post(url)
-                        .header(http::header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-                        .body(kube::client::Body::from(body.into_bytes()))
+            Way::Proxy { cluster, path: base, headers, service, forward } => {
+                if let Some(open) = forward.get() {
+                    return self.over_http(&open.client, path, form).await;
                 }
-                .map_err(|error| Bad::Error(format!("{}: {error}", self.name)))?;
-                request.headers_mut().extend(headers.clone());
-                let response = client.send(request).await.map_err(|error| self.away(&error))?;
-                let (status, date) = (response.status().as_u16(), date(response.headers()));
-                let body = Limited::new(response.into_body(), LARGEST).collect().await;
-                let body = body.map_err(|error| self.away(error.as_ref()))?.to_bytes().to_vec();
-                Ok(Raw { status, body, date })
+                let raw = self.proxied(&cluster.client, &format!("{base}{path}"), headers, form).await?;
+                if raw.status != 403 {
+                    return Ok(raw);
+                }
+                let open = forward.get_or_try_init(|| forwarded(cluster, service, headers)).await;
+                match open {
+                    Ok(open) => self.over_http(&open.client, path, form).await,
+                    Err(error) => {
+                        tracing::warn!(%error, service = %self.name, "no port-forward either");
+                        Ok(raw)
+                    }
+                }
             }
         }
+    }
+
+    async fn proxied(
+        &self,
+        client: &kube::Client,
+        url: &str,
+        headers: &HeaderMap,
+        form: &[(&'static str, String)],
+    ) -> Result<Raw, Bad> {
+        let mut request = if form.is_empty() {
+            http::Request::get(url).body(kube::client::Body::empty())
+        } else {
+            http::Request::post(url)
+                .header(http::header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(kube::client::Body::from(encode(form).into_bytes()))
+        }
+        .map_err(|error| Bad::Error(format!("{}: {error}", self.name)))?;
+        request.headers_mut().extend(headers.clone());
+        let response = client.send(request).await.map_err(|error| self.away(&error))?;
+        let (status, date) = (response.status().as_u16(), date(response.headers()));
+        let body = Limited::new(response.into_body(), LARGEST).collect().await;
+        let body = body.map_err(|error| self.away(error.as_ref()))?.to_bytes().to_vec();
+        Ok(Raw { status, body, date })
     }
 
     async fn over_http(
@@ -218,4 +272,18 @@ fn headers(spec: &model::Prometheus, reveal: impl Fn(&str) -> anyhow::Result<Str
         headers.insert(http::header::AUTHORIZATION, secret("basic", &format!("Basic {pair}"))?);
     }
     Ok(headers)
+}
+
+async fn forwarded(cluster: &Cluster, service: &model::PortForward, headers: &HeaderMap) -> anyhow::Result<Forwarded> {
+    let open = forward::open(cluster, service).await?;
+    let client = reqwest::Client::builder()
+        .default_headers(headers.clone())
+        .connect_timeout(Duration::from_secs(5))
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        .build()
+        .context("the HTTP client for prometheus")?;
+    let client = prometheus_http_query::Client::from(client, &format!("http://{}", open.local))
+        .map_err(|error| anyhow::anyhow!("{error:#}"))?;
+    Ok(Forwarded { client, _open: open })
 }

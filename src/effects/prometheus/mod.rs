@@ -22,7 +22,7 @@ pub use endpoint::Endpoint;
 pub use measure::Queries;
 pub use watch::{Watched, watch};
 
-use crate::{observe::metrics::Point, runbook::model};
+use crate::{effects::kube::connect::Cluster, observe::metrics::Point, runbook::model};
 
 /// How long one request may take.
 const REQUEST: Duration = Duration::from_secs(10);
@@ -60,13 +60,13 @@ impl Prometheus {
         spec: &model::Prometheus,
         reveal: impl Fn(&str) -> anyhow::Result<String>,
         workdir: &std::path::Path,
-        cluster: impl Future<Output = anyhow::Result<&'a kube::Client>>,
+        cluster: impl Future<Output = anyhow::Result<&'a Cluster>>,
     ) -> anyhow::Result<Self> {
         let endpoint = match (&spec.url, &spec.service) {
             (Some(url), None) => Endpoint::http(url, spec, reveal, workdir)?,
             (None, Some(service)) => {
-                let client = cluster.await.context("prometheus.service needs the cluster")?;
-                Endpoint::service(client.clone(), service, spec, reveal)?
+                let cluster = cluster.await.context("prometheus.service needs the cluster")?;
+                Endpoint::service(cluster, service, spec, reveal)?
             }
             _ => anyhow::bail!("prometheus needs exactly one of `url` and `service`"),
         };

@@ -19,6 +19,7 @@ mod gates;
 mod live;
 mod once;
 mod people;
+mod production;
 mod proxy;
 mod pulled;
 mod refused;
