@@ -36,16 +36,18 @@ pub struct Endpoint {
 }
 
 enum Way {
-    Http(prometheus_http_query::Client),
+    Http(Box<prometheus_http_query::Client>),
+    Proxy(Box<Proxied>),
+}
+
+struct Proxied {
+    cluster: Cluster,
     /// `/api/v1/namespaces/NS/services/NAME:PORT/proxy/`
-    Proxy {
-        cluster: Box<Cluster>,
-        path: String,
-        headers: HeaderMap,
-        /// What to forward to, and the way there once the proxy was refused.
-        service: Box<model::PortForward>,
-        forward: tokio::sync::OnceCell<Forwarded>,
-    },
+    path: String,
+    headers: HeaderMap,
+    /// What to forward to, and the way there once the proxy was refused.
+    service: model::PortForward,
+    forward: tokio::sync::OnceCell<Forwarded>,
 }
 
 /// A port of this machine that leads to the service, open as long as this lives.
@@ -84,7 +86,7 @@ impl Endpoint {
         // the crate would double a slash at the end
         let way = prometheus_http_query::Client::from(client, url.trim_end_matches('/'))
             .map_err(|error| anyhow::anyhow!("{error:#}"))?;
-        Ok(Self { name: url.trim_end_matches('/').to_owned(), way: Way::Http(way) })
+        Ok(Self { name: url.trim_end_matches('/').to_owned(), way: Way::Http(Box::new(way)) })
     }
 
     /// `namespace/name:port`, through the API server: no port is opened on this machine, and RBAC holds. Where that
@@ -120,14 +122,9 @@ impl Endpoint {
             local_port: Some(Tpl::Value(0)), // a free one
             until: None,
         };
-        let way = Way::Proxy {
-            cluster: Box::new(cluster.clone()),
-            path,
-            headers,
-            service: Box::new(forward),
-            forward: tokio::sync::OnceCell::new(),
-        };
-        Ok(Self { name: service.to_owned(), way })
+        let none = tokio::sync::OnceCell::new();
+        let proxied = Proxied { cluster: cluster.clone(), path, headers, service: forward, forward: none };
+        Ok(Self { name: service.to_owned(), way: Way::Proxy(Box::new(proxied)) })
     }
 
     pub fn name(&self) -> &str {
@@ -138,7 +135,8 @@ impl Endpoint {
     pub(super) async fn send(&self, path: &'static str, form: &[(&'static str, String)]) -> Result<Raw, Bad> {
         match &self.way {
             Way::Http(client) => self.over_http(client, path, form).await,
-            Way::Proxy { cluster, path: base, headers, service, forward } => {
+            Way::Proxy(proxied) => {
+                let Proxied { cluster, path: base, headers, service, forward } = &**proxied;
                 if let Some(open) = forward.get() {
                     return self.over_http(&open.client, path, form).await;
                 }
