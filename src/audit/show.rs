@@ -53,7 +53,9 @@ pub(super) fn words(kind: &str, fact: &Value) -> String {
             let reason = if reason.is_empty() { reason } else { format!(" ({reason})") };
             let mut said = vec![get("summary"), get("message")];
             said.retain(|text| !text.is_empty());
-            said.dedup();
+            if get("outcome") == "failed" {
+                said.dedup(); // of a success both are said: what it did, and what the check saw
+            }
             let detail = said.join("; ");
             format!("{}: {}{reason} {detail}", step(), get("outcome"))
         }

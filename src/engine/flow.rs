@@ -9,7 +9,7 @@ use super::{
     draft::{Draft, End as Ending, Ruled},
     fact::{Fact, RunStatus, StepResult},
     message::{Actor, Done, Effect, Refusal, Resolution, Ticket},
-    state::{Lane, Phase, Run, VerifiedAct},
+    state::{Lane, Phase, Run, StepState, VerifiedAct},
 };
 use crate::runbook::{
     model::{Action, Branch, End, EndCategory, Goto, OnFailure, Probe, Retries, Step},
@@ -174,8 +174,7 @@ impl Draft {
     /// The lane is through. Steps that succeeded are no proof: with a baseline the target itself is asked.
     fn end_lane(&mut self, end: Option<&End>) -> Ruled {
         if self.run.baseline().is_none() {
-            let left = self.run.left_in(Lane::Rollback);
-            return self.close_lane(left, end);
+            return self.close_lane(None, end);
         }
         let (category, code) = end.map_or((None, None), |end| (Some(end.category), end.code.clone()));
         self.fact(Fact::RollbackVerifying { category, code })?;
@@ -193,15 +192,19 @@ impl Draft {
     pub(super) fn compared(&mut self, look: &super::message::Look) -> Ruled {
         let Phase::Comparing(end) = self.run.phase().clone() else { return Ok(()) };
         self.fact(Fact::RollbackVerified { look: look.clone() })?;
-        let mut left = self.run.left_in(Lane::Rollback);
-        if look.passed != Some(true) {
-            left.push(format!("the baseline: {}", look.detail));
-        }
-        self.close_lane(left, end.as_ref())
+        let amiss = (look.passed != Some(true)).then(|| format!("the baseline: {}", look.detail));
+        self.close_lane(amiss, end.as_ref())
     }
 
-    fn close_lane(&mut self, left: Vec<String>, end: Option<&End>) -> Ruled {
-        let status = if left.is_empty() { RunStatus::RolledBack } else { RunStatus::RollbackIncomplete };
+    /// Somebody who was not told is left to tell, and is no less rolled back.
+    fn close_lane(&mut self, amiss: Option<String>, end: Option<&End>) -> Ruled {
+        let undone = self.run.rows().into_iter().any(|row| {
+            row.lane == Lane::Rollback
+                && !matches!(row.step.action, Action::Notify(_))
+                && row.state.is_some_and(is_left)
+        });
+        let status = if undone || amiss.is_some() { RunStatus::RollbackIncomplete } else { RunStatus::RolledBack };
+        let left = self.run.left_in(Lane::Rollback).into_iter().chain(amiss).collect();
         self.close_with(status, left, end)
     }
 
@@ -256,11 +259,8 @@ impl Run {
         let mut left = Vec::new();
         for row in self.rows().into_iter().filter(|row| row.lane == lane) {
             let Some(state) = row.state else { continue };
-            let by_when = state.outcome == Some(StepResult::Skipped) && state.message.starts_with("when: ");
-            match state.outcome {
-                None | Some(StepResult::Succeeded) => {}
-                Some(_) if by_when => {}
-                Some(outcome) => left.push(format!("{} {}", row.id, outcome.word())),
+            if let Some(outcome) = state.outcome.filter(|_| is_left(state)) {
+                left.push(format!("{} {}", row.id, outcome.word()));
             }
         }
         left
@@ -273,6 +273,11 @@ impl Run {
         let value = super::scope::fill_probe(&value, &self.scope(id, self.selected.as_ref()), &ids);
         serde_json::from_value(value.map_err(|error| error.to_string())?).map_err(|error| error.to_string())
     }
+}
+
+fn is_left(state: &StepState) -> bool {
+    let by_when = state.outcome == Some(StepResult::Skipped) && state.message.starts_with("when: ");
+    !matches!(state.outcome, None | Some(StepResult::Succeeded)) && !by_when
 }
 
 fn end_words(end: &End) -> String {

@@ -231,3 +231,19 @@ fn a_comparison_that_was_cut_off_is_made_again_and_one_nobody_waits_for_is_incom
     assert_eq!(bottle.status(), RunStatus::RollbackIncomplete);
     assert_eq!(bottle.run.left(), ["the baseline: nobody waited for the answer"]);
 }
+
+#[test]
+fn somebody_who_could_not_be_told_does_not_make_a_rollback_incomplete() {
+    let lane = json!([
+        {"id": "back", "confirm": "none", "run": "x"},
+        {"id": "tell", "notify": {"webhook": {"url": "http://x", "json": {}}}},
+    ]);
+    let mut bottle =
+        Bottle::started(json!([{"id": "a", "confirm": "none", "run": "x"}, {"id": "look", "manual": "?"}]), lane);
+    bottle.ok("a");
+    bottle.tell(Command::Rollback { why: "bad".into() }).unwrap();
+    bottle.ok("back");
+    bottle.fails("tell");
+    assert_eq!(bottle.status(), RunStatus::RolledBack);
+    assert_eq!(bottle.run.left(), ["tell failed"]);
+}
