@@ -75,7 +75,9 @@ pub fn raise(ui: &mut Ui, run: &Run) {
         "{ask:?} {:?}",
         ask.step().and_then(|step| run.state(step)).map(|state| (state.attempts, state.visits))
     );
-    let over = matches!(ask, Ask::Guard { .. }) || ui.dialog.is_none();
+    // Whoever has pulled already is not asked whether to: the key that confirms must not go to another dialog.
+    let pulling = ui.dialog.as_ref().is_some_and(|dialog| matches!(dialog.kind, Kind::Ripcord { .. }));
+    let over = (matches!(ask, Ask::Guard { .. }) && !pulling) || ui.dialog.is_none();
     if over && !ui.raised.contains(&name) {
         ui.raised.push(name);
         ui.under = ui.dialog.take().or(ui.under.take());

@@ -153,6 +153,25 @@ fn a_dangerous_dialog_is_deaf_for_a_moment_whatever_the_wall_clock_does() {
 }
 
 #[test]
+fn a_guard_that_trips_while_the_ripcord_is_in_hand_does_not_take_its_key() {
+    let mut hand = Hand::at(guarded("offerRollback"));
+    hand.press(KeyCode::Char('z'));
+    for _ in 0..2 {
+        read(&mut hand.bottle, |_| value(0.02));
+        hand.bottle.later(15);
+    }
+    raise(&mut hand.ui, &hand.bottle.run);
+    assert!(matches!(hand.kind(), Some(Kind::Ripcord { .. })));
+    hand.press(KeyCode::Esc);
+    raise(&mut hand.ui, &hand.bottle.run);
+    assert!(matches!(hand.kind(), Some(Kind::Guard { .. })), "put back, it is offered");
+    hand.press(KeyCode::Esc);
+    hand.press(KeyCode::Char('z'));
+    hand.press(KeyCode::Char('y'));
+    assert_eq!(hand.bottle.run.lane(), Lane::Rollback);
+}
+
+#[test]
 fn a_guard_comes_over_what_is_typed_and_gives_it_back() {
     let mut hand = Hand::at(guarded("offerRollback"));
     hand.press(KeyCode::Char('a'));
