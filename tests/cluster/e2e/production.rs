@@ -7,7 +7,7 @@ use std::{fs, mem::ManuallyDrop, os::unix::fs::PermissionsExt as _, path::PathBu
 use crate::support::{Namespace, eventually, ours, repository, value};
 
 const ANSWERS: &str = "steps:
-  before: {tick: all}
+  before: {tick: all, override: {alerts: other tests make versions that are meant to be bad}}
   go: {approve: {by: lead@corp}}
   backup-verified: {tick: all}
   way: {choose: {option: manual, reason: the pipeline is not here}}
