@@ -7,6 +7,7 @@ use std::{
     io::{Read as _, Write as _},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use anyhow::Context as _;
@@ -48,8 +49,10 @@ fn put(run_dir: &Path, bytes: &[u8]) -> anyhow::Result<PathBuf> {
         return Ok(path);
     }
     DirBuilder::new().recursive(true).mode(0o700).create(run_dir)?;
-    // Whole or not at all: a child may read the old one this very moment.
-    let fresh = run_dir.join(format!(".{NAME}.{}", std::process::id()));
+    // Whole or not at all: a child may read the old one this very moment, and another look may write its own.
+    static WRITTEN: AtomicU64 = AtomicU64::new(0);
+    let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
+    let fresh = run_dir.join(format!(".{NAME}.{}.{number}", std::process::id()));
     let _ = std::fs::remove_file(&fresh);
     let mut file = File::options()
         .write(true)
@@ -106,6 +109,19 @@ clusters: [{name: c1, cluster: {server: 'http://127.0.0.1:1'}}, {name: c2, clust
 users: [{name: u1, user: {token: first-token}}, {name: u2, user: {token: second-token}}]
 contexts: [{name: one, context: {cluster: c1, user: u1}}, {name: two, context: {cluster: c2, user: u2}}]
 ";
+
+    #[test]
+    fn many_at_once_do_not_take_each_others_file_away() {
+        let folder = tempfile::tempdir().unwrap();
+        for round in 0..20 {
+            let run = folder.path().join(round.to_string());
+            std::thread::scope(|all| {
+                let writers: Vec<_> = (0..8).map(|_| all.spawn(|| nowhere("made-later", &run))).collect();
+                writers.into_iter().for_each(|writer| drop(writer.join().unwrap().unwrap()));
+            });
+            assert_eq!(std::fs::read_dir(&run).unwrap().count(), 1, "nothing is left beside it");
+        }
+    }
 
     #[tokio::test]
     async fn a_child_gets_the_pinned_context_and_no_other() {
