@@ -45,7 +45,7 @@ pub fn open(common: &Common, args: &For) -> Result<u8, Fault> {
             _ => "which one? `ripcord run NAME -p …` opens it".to_owned(),
         }));
     };
-    if drive::wants_headless(&args.headless).is_err() {
+    if drive::can_be_driven(&args.headless).is_err() {
         print(one);
     }
     let mut param: Vec<String> = one.params.iter().map(|(name, value)| format!("{name}={value}")).collect();

@@ -25,7 +25,8 @@ const LAST_WORD: Duration = Duration::from_secs(15);
 const SEED: u64 = 0x0072_6970_636f_7264;
 
 pub fn play(common: &Common, args: &cli::Demo) -> Result<u8, Fault> {
-    let headless = drive::wants_headless(&args.headless)?;
+    drive::can_be_driven(&args.headless)?;
+    let headless = args.headless.headless;
     if !(1.0..=pace::FASTEST).contains(&args.speed) {
         return Err(Fault::usage(format!("--speed {}: from 1 to {}", args.speed, pace::FASTEST)));
     }

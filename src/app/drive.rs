@@ -45,12 +45,13 @@ pub fn run(common: &Common, args: &cli::Run) -> Result<u8, Fault> {
         prepared.missing.iter().for_each(|missing| say(&format!("a run would be refused: {missing}")));
         return super::verbs::dry_run(prepared.opened);
     }
-    wants_headless(&args.headless)?;
+    can_be_driven(&args.headless)?;
     let policy = policy(&prepared.opened, &args.headless, answers)?;
     anchor::what_was_left(&prepared.state_dir);
+    let doors = doors(common, &args.headless);
     runtime()?.block_on(async {
-        prepare::preflight(&mut prepared.opened, &doors(common, &args.headless)).await?;
-        let live = open::fresh(prepared, &doors(common, &args.headless))?;
+        prepare::preflight(&mut prepared.opened, &doors).await?;
+        let live = open::fresh(prepared, &doors)?;
         front(live, common, &args.headless, policy, None).await
     })
 }
@@ -64,7 +65,7 @@ pub fn resume(common: &Common, args: &cli::Resume) -> Result<u8, Fault> {
         None => only_unfinished(&state_dir)?,
     };
     super::demo::is_over(&state_dir, &run)?;
-    wants_headless(&args.headless)?;
+    can_be_driven(&args.headless)?;
     let policy = policy(&opened(&state_dir, &run)?, &args.headless, answers.clone())?;
     runtime()?.block_on(async {
         let live = open::resume(&state_dir, &run, &answers, &doors(common, &args.headless))?;
@@ -90,14 +91,10 @@ fn only_unfinished(state_dir: &Path) -> Result<String, Fault> {
     }
 }
 
-/// True where no console can or shall be drawn.
-pub fn wants_headless(flags: &cli::Headless) -> Result<bool, Fault> {
-    if flags.headless {
-        return Ok(true);
-    }
-    let terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
-    if terminal {
-        Ok(false)
+/// By a console on a terminal, or headless.
+pub fn can_be_driven(flags: &cli::Headless) -> Result<(), Fault> {
+    if flags.headless || (std::io::stdout().is_terminal() && std::io::stdin().is_terminal()) {
+        Ok(())
     } else {
         Err(Fault::usage("there is no terminal here; give --headless, with --answers or --yes-to"))
     }

@@ -23,7 +23,7 @@ pub fn rollback(common: &Common, args: &cli::Rollback) -> Result<u8, Fault> {
     let Some(name) = of.helm_release.as_deref().or(of.deployment.as_deref()).filter(|name| is_name(name)) else {
         return Err(Fault::usage("the name of the release or deployment is no Kubernetes name"));
     };
-    drive::wants_headless(&args.headless)?;
+    drive::can_be_driven(&args.headless)?;
     let answers = prepare::read_answers(args.headless.answers.as_deref())?;
     drive::runtime()?.block_on(async {
         let cluster = pinned(common).await?;

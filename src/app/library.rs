@@ -22,7 +22,7 @@ use crate::{
 
 /// Shows the library, then does what was chosen.
 pub fn open(common: &Common) -> Result<u8, Fault> {
-    drive::wants_headless(&cli::Headless::default())?;
+    drive::can_be_driven(&cli::Headless::default())?;
     let theme = Theme::new(common.no_color, common.ascii);
     match choose(&mut load(common)?, theme)? {
         Open::Nothing => Ok(0),

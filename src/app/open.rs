@@ -219,6 +219,13 @@ impl Live {
         self.state_dir.join("runs").join(self.run_id())
     }
 
+    /// Whoever waits for the target of a run that is closed waits no longer.
+    pub async fn let_go(&mut self) {
+        if self.session.run().is_closed() {
+            self.session.performer().let_go().await;
+        }
+    }
+
     /// A closed run's head goes into the ledger: the anchor of this machine.
     pub fn anchor(&mut self) -> Result<(), Fault> {
         // An end that stands in the reserve alone has no record yet, so there is no head to hold it to.

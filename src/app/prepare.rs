@@ -127,11 +127,11 @@ pub fn prepare_loaded(
         params::resolve(&loaded.book.params, &given).map_err(|problems| Fault::usage(problems.join("\n         ")))?;
     let workdir =
         std::env::current_dir().map_err(|error| Fault::usage(format!("the working directory is gone: {error}")))?;
-    let (secrets, missing) = find_secrets(&loaded.book, answers, &workdir, ask);
     // A dry run starts nothing and shows no value: a secret that is missing is said and not in its way.
-    if !missing.is_empty() && !args.dry_run {
-        return Err(Fault::usage(missing.join("\n         ")));
-    }
+    let (secrets, missing) = match args.dry_run {
+        true => find_secrets(&loaded.book, answers, &workdir, ask),
+        false => (secrets_of(&loaded.book, answers, &workdir, ask)?, Vec::new()),
+    };
     let redactor = redactor_of(&secrets)?;
     calendar_at_start(&loaded.book)?;
     let state_dir = state::state_dir(common)?.value;

@@ -43,9 +43,7 @@ pub async fn drive(live: Live, policy: Policy, flags: &Headless, command: Option
         this.say(command)?;
     }
     this.go().await?;
-    if this.live.session.run().is_closed() {
-        this.live.session.performer().let_go().await;
-    }
+    this.live.let_go().await;
     let run = this.live.session.run();
     let (code, words) = (exit::code(run, this.left.as_ref()), exit::words(run, this.left.as_ref()));
     this.reporter.ended(&words);

@@ -74,7 +74,7 @@ struct Watch {
 
 /// Opens the panes; returns when they are left.
 pub fn open(common: &Common, args: &cli::Watch) -> Result<u8, Fault> {
-    drive::wants_headless(&cli::Headless::default())?;
+    drive::can_be_driven(&cli::Headless::default())?;
     let mut loaded = runbook::load_str("watch.yaml", BOOK)
         .map_err(|_| Fault::failed("the book of `watch` does not load (a bug)".to_owned()))?;
     loaded.book.panes.pods = Some(PaneFilter { selector: args.selector.clone(), ..PaneFilter::default() });

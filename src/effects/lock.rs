@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
+use kube::Client;
 use tokio::{sync::Mutex, task::AbortHandle};
 
 use super::kube::{
@@ -24,19 +25,19 @@ pub enum Leave {
     Denied(String),
 }
 
-#[derive(Clone)]
 pub struct Lock {
     /// `None`: nothing here is locked (a demo, or no cluster is pinned).
     claim: Option<Claim>,
     /// The steps of the way back.
-    lane: Arc<BTreeSet<StepId>>,
+    lane: BTreeSet<StepId>,
     take_over: Option<String>,
-    state: Arc<Mutex<State>>,
+    state: Mutex<State>,
 }
 
 enum State {
     Free,
     Ours {
+        client: Client,
         held: Arc<Mutex<Held>>,
         renewal: AbortHandle,
     },
@@ -47,13 +48,12 @@ enum State {
 impl Lock {
     pub fn of(opened: &Opened, take_over: Option<String>) -> Self {
         let lane = opened.runbook.rollback.iter().map(|step| step.id().clone()).collect();
-        Self { claim: claim(opened), lane: Arc::new(lane), take_over, state: Arc::new(Mutex::new(State::Free)) }
+        Self { claim: claim(opened), lane, take_over, state: Mutex::new(State::Free) }
     }
 
     /// For a place where nothing is locked.
     pub fn none() -> Self {
-        let state = Arc::new(Mutex::new(State::Without));
-        Self { claim: None, lane: Arc::default(), take_over: None, state }
+        Self { claim: None, lane: BTreeSet::new(), take_over: None, state: Mutex::new(State::Without) }
     }
 
     /// Asked before everything that changes something.
@@ -73,8 +73,8 @@ impl Lock {
         match lease::take(&wire, claim, pace::now(), self.take_over.as_deref()).await {
             Ok(Locked::Ours(held)) => {
                 let held = Arc::new(Mutex::new(held));
-                let renewal = tokio::spawn(renew(cluster.clone(), held.clone())).abort_handle();
-                *state = State::Ours { held, renewal };
+                let renewal = tokio::spawn(renew(cluster.client.clone(), held.clone())).abort_handle();
+                *state = State::Ours { client: cluster.client.clone(), held, renewal };
                 Ok(Leave::GrantedWith(format!("the lock «{}» of {} is ours", claim.key, claim.namespace)))
             }
             Ok(Locked::Others(holder)) if way_back => {
@@ -99,18 +99,14 @@ impl Lock {
         self.lane.contains(&StepId(outermost.to_owned()))
     }
 
-    /// Gives it back. One that was lost stays whose it is.
-    pub async fn release(&self, cluster: &Cluster) {
+    /// Gives it back, if it is ours. One that was lost stays whose it is. Takes two seconds at the most.
+    pub async fn release(&self) {
         let before = std::mem::replace(&mut *self.state.lock().await, State::Free);
-        if let State::Ours { held, renewal } = before {
+        if let State::Ours { client, held, renewal } = before {
             renewal.abort();
-            let wire = Wire::looking(&cluster.client, Duration::from_secs(2));
+            let wire = Wire::looking(&client, Duration::from_secs(2));
             held.lock().await.clone().release(&wire).await;
         }
-    }
-
-    pub async fn is_held(&self) -> bool {
-        matches!(*self.state.lock().await, State::Ours { .. })
     }
 }
 
@@ -153,10 +149,10 @@ fn denied(holder: &Holder) -> String {
 }
 
 /// Ends when somebody took it over; the next write then asks anew.
-async fn renew(cluster: Cluster, held: Arc<Mutex<Held>>) {
+async fn renew(client: Client, held: Arc<Mutex<Held>>) {
     loop {
         tokio::time::sleep(RENEW_EVERY).await;
-        let wire = Wire::looking(&cluster.client, LIMIT);
+        let wire = Wire::looking(&client, LIMIT);
         if let Err(fault) = held.lock().await.renew(&wire, pace::now()).await
             && matches!(fault.code(), 404 | 409)
         {

@@ -176,7 +176,7 @@ impl Draft {
         if self.run.baseline().is_none() {
             return self.close_lane(None, end);
         }
-        let (category, code) = end.map_or((None, None), |end| (Some(end.category), end.code.clone()));
+        let (category, code) = parts(end);
         self.fact(Fact::RollbackVerifying { category, code })?;
         self.compare();
         Ok(())
@@ -214,7 +214,7 @@ impl Draft {
     }
 
     fn close_with(&mut self, status: RunStatus, left: Vec<String>, end: Option<&End>) -> Ruled {
-        let (category, code) = end.map_or((None, None), |end| (Some(end.category), end.code.clone()));
+        let (category, code) = parts(end);
         self.fact(Fact::RunClosed { status, category, code, left })
     }
 
@@ -273,6 +273,10 @@ impl Run {
         let value = super::scope::fill_probe(&value, &self.scope(id, self.selected.as_ref()), &ids);
         serde_json::from_value(value.map_err(|error| error.to_string())?).map_err(|error| error.to_string())
     }
+}
+
+fn parts(end: Option<&End>) -> (Option<EndCategory>, Option<String>) {
+    end.map_or((None, None), |end| (Some(end.category), end.code.clone()))
 }
 
 fn is_left(state: &StepState) -> bool {

@@ -9,6 +9,8 @@ use std::{
 use any_api::Ground;
 use ripcord::demo::{self, Beginning, Scenario};
 
+use super::said::{self, in_order};
+
 #[path = "../shared/any_api.rs"]
 mod any_api;
 
@@ -32,7 +34,7 @@ fn ripcord(state: &std::path::Path, words: &[&str]) -> Output {
 fn play(scenario: &str) -> Played {
     let state = tempfile::tempdir().unwrap();
     let output = ripcord(state.path(), &["demo", scenario, "--headless", "--speed", SPEED]);
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let said = said::words(&output);
     Played { code: output.status.code().unwrap(), said, state }
 }
 
@@ -47,11 +49,7 @@ impl Played {
     }
 
     fn tells(&self, parts: &[&str]) -> &Self {
-        let mut rest = self.said.as_str();
-        for part in parts {
-            let at = rest.find(part).unwrap_or_else(|| panic!("«{part}» does not come (in this order): {}", self.said));
-            rest = &rest[at + part.len()..];
-        }
+        in_order(&self.said, parts);
         self
     }
 }
@@ -111,7 +109,7 @@ fn a_lane_that_does_not_lead_back_is_not_called_rolled_back() {
     std::fs::write(&book, FORGETFUL).unwrap();
     let words = ["demo", "healthy", "--runbook", book.to_str().unwrap(), "--headless", "--speed", SPEED];
     let output = ripcord(state.path(), &words);
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let said = said::words(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
     for word in [
         "look: succeeded",
@@ -178,7 +176,7 @@ fn the_shipped_troubleshooting_finds_the_crash_and_mends_it() {
     );
     std::fs::write(&answers, text).unwrap();
     let output = ripcord(state.path(), &[&words[..], &["--answers", answers.to_str().unwrap()]].concat());
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let said = said::words(&output);
     Played { code: output.status.code().unwrap(), said, state }.ended(0, "succeeded resolved/fixed").tells(&[
         "CrashLoopBackOff",
         "trouble: succeeded → events",
@@ -202,7 +200,7 @@ fn what_is_started_knows_no_other_cluster() {
     );
     std::fs::write(&book, text).unwrap();
     let output = ripcord(state.path(), &["demo", "healthy", "--runbook", book.to_str().unwrap(), "--headless"]);
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let said = said::words(&output);
     Played { code: output.status.code().unwrap(), said, state }.ended(0, "succeeded");
 }
 

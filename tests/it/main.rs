@@ -27,6 +27,9 @@ mod reference;
 #[cfg(feature = "app")]
 mod runner;
 #[cfg(feature = "app")]
+#[path = "../shared/said.rs"]
+mod said;
+#[cfg(feature = "app")]
 mod scenarios;
 mod shipped;
 #[cfg(feature = "app")]

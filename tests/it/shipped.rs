@@ -5,10 +5,11 @@ use std::{
     fs,
     io::{Read as _, Write as _},
     net::TcpListener,
-    os::unix::fs::PermissionsExt as _,
     path::PathBuf,
     process::Command,
 };
+
+use super::said::{in_order, path_of, stand_in, words};
 
 /// A service that is healthy, and takes whatever is posted to it. Ends with the test's process.
 fn healthy() -> String {
@@ -43,11 +44,7 @@ impl Stage {
 
     /// A tool that writes its name and arguments down, then does as `body` says.
     fn tool(&self, name: &str, body: &str) -> &Self {
-        let path = self.path("bin").join(name);
-        let log = self.path("called");
-        fs::write(&path, format!("#!/bin/bash\nprintf '%s\\n' \"{name} $*\" >> '{}'\n{body}\n", log.display()))
-            .unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        stand_in(self.dir.path(), name, body);
         self
     }
 
@@ -55,23 +52,22 @@ impl Stage {
         fs::read_to_string(self.path("called")).unwrap_or_default()
     }
 
-    /// Plays a runbook; `words` go behind the scenario. What a script may take is the demo's time too, so a busy
+    /// Plays a runbook; `more` goes behind the scenario. What a script may take is the demo's time too, so a busy
     /// machine is not driven faster than the story needs.
-    fn play(&self, scenario: &str, book: &str, answers: &str, words: &[&str]) -> (i32, String) {
+    fn play(&self, scenario: &str, book: &str, answers: &str, more: &[&str]) -> (i32, String) {
         let book = format!("{}/runbooks/{book}.yaml", env!("CARGO_MANIFEST_DIR"));
         let file = self.path("answers.yaml");
         fs::write(&file, answers).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_ripcord"));
         let speed = if scenario == "healthy" { "4" } else { "30" };
         command.args(["demo", scenario, "--runbook", &book, "--headless", "--speed", speed, "--answers"]).arg(&file);
-        let path = format!("{}:{}", self.path("bin").display(), std::env::var("PATH").unwrap());
-        command.args(words).current_dir(self.dir.path()).env("PATH", path);
+        command.args(more).current_dir(self.dir.path()).env("PATH", path_of(self.dir.path()));
         command.env("RIPCORD_STATE_DIR", self.path("state")).env("HOME", self.dir.path()).env("KUBECONFIG", "/nowhere");
         command
             .env("SLACK_WEBHOOK", "http://127.0.0.1:1/hook-nobody-hears")
             .env("PAGERDUTY_ROUTING_KEY", "no-such-routing-key");
         let output = command.output().unwrap();
-        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let said = words(&output);
         let verified = Command::new(env!("CARGO_BIN_EXE_ripcord"))
             .args(["trail", "verify", "--all"])
             .env("RIPCORD_STATE_DIR", self.path("state"))
@@ -79,14 +75,6 @@ impl Stage {
             .unwrap();
         assert!(verified.status.success(), "{}\n{said}", String::from_utf8_lossy(&verified.stdout));
         (output.status.code().unwrap(), said)
-    }
-}
-
-fn in_order(said: &str, parts: &[&str]) {
-    let mut rest = said;
-    for part in parts {
-        let at = rest.find(part).unwrap_or_else(|| panic!("«{part}» does not come (in this order): {said}"));
-        rest = &rest[at + part.len()..];
     }
 }
 

@@ -110,9 +110,7 @@ pub async fn drive(mut live: Live, theme: Theme, command: Option<Command>) -> Re
     }
     this.screen.leave();
     ended?;
-    if this.live.session.run().is_closed() {
-        this.live.session.performer().let_go().await;
-    }
+    this.live.let_go().await;
     // What the way back did while nothing could be written: said here, since no trail has it.
     this.live.session.journal().take_overflow().iter().for_each(|line| super::say(line));
     let gap = this.live.session.journal().has_gap();

@@ -285,7 +285,7 @@ pub async fn restored(cluster: &Cluster, baseline: &Baseline) -> Look {
             Ok(Back::Yes(detail)) => return Look { passed: Some(true), detail },
             Ok(Back::No(detail)) => return Look { passed: Some(false), detail },
             Ok(Back::Coming(detail)) if late => return Look { passed: Some(false), detail },
-            Err(fault) if late || !fault.may_pass() => {
+            Err(fault) if late || !fault.is_passing() => {
                 return Look { passed: None, detail: format!("it cannot be looked at: {fault}") };
             }
             Ok(Back::Coming(_)) | Err(_) => tokio::time::sleep(LOOKS_EVERY).await,

@@ -35,6 +35,11 @@ impl Claim {
         Ok(format!("/apis/coordination.k8s.io/v1/namespaces/{}/leases", segment(&self.namespace)?))
     }
 
+    /// The Lease itself.
+    fn own_path(&self) -> Result<String, Fault> {
+        Ok(format!("{}/{}", self.path()?, self.name()))
+    }
+
     fn body(&self, now: Timestamp, since: Timestamp) -> Value {
         json!({
             "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
@@ -92,8 +97,7 @@ pub enum Locked {
 /// # Errors
 /// The cluster cannot be asked.
 pub async fn take(wire: &Wire, claim: &Claim, now: Timestamp, take_over: Option<&str>) -> Result<Locked, Fault> {
-    let path = claim.path()?;
-    let one = format!("{path}/{}", claim.name());
+    let (path, one) = (claim.path()?, claim.own_path()?);
     // Twice: between our look and our word somebody else may have spoken.
     for _ in 0..3 {
         let there = match wire.get(&one, &|_| {}).await {
@@ -133,8 +137,7 @@ pub async fn holder_of(
     now: Timestamp,
     take_over: Option<&str>,
 ) -> Result<Option<Holder>, Fault> {
-    let one = format!("{}/{}", claim.path()?, claim.name());
-    match wire.get(&one, &|_| {}).await {
+    match wire.get(&claim.own_path()?, &|_| {}).await {
         Ok(lease) => Ok(holder(&lease, claim, now, take_over)),
         Err(fault) if matches!(fault.code(), 403 | 404) => Ok(None),
         Err(fault) => Err(fault),
@@ -182,7 +185,7 @@ impl Held {
     /// # Errors
     /// Refused with 409: somebody took it over, and is named by a new look.
     pub async fn renew(&mut self, wire: &Wire, now: Timestamp) -> Result<(), Fault> {
-        let path = format!("{}/{}", self.claim.path()?, self.claim.name());
+        let path = self.claim.own_path()?;
         let lease = json!({"metadata": {"resourceVersion": self.version, "uid": self.uid}});
         let written = wire.write(&replace(&path, &self.claim, &lease, now, self.since)).await?;
         *self = held(&self.claim, self.since, &written);
@@ -191,8 +194,8 @@ impl Held {
 
     /// Gives it back; one that is somebody else's by now stays.
     pub async fn release(self, wire: &Wire) {
-        let Ok(path) = self.claim.path() else { return };
+        let Ok(path) = self.claim.own_path() else { return };
         let body = json!({"preconditions": {"uid": self.uid, "resourceVersion": self.version}});
-        let _ = wire.write(&Write::delete(format!("{path}/{}", self.claim.name()), body)).await;
+        let _ = wire.write(&Write::delete(path, body)).await;
     }
 }

@@ -67,10 +67,7 @@ impl Endpoint {
         reveal: impl Fn(&str) -> anyhow::Result<String>,
         workdir: &Path,
     ) -> anyhow::Result<Self> {
-        let mut client = reqwest::Client::builder()
-            .default_headers(headers(spec, &reveal)?)
-            .connect_timeout(Duration::from_secs(5))
-            .redirect(redirect::Policy::none());
+        let mut client = builder(headers(spec, &reveal)?);
         if let Some(file) = &spec.ca_file {
             let path = workdir.join(file);
             let pem = std::fs::read(&path).with_context(|| format!("prometheus.caFile {}", path.display()))?;
@@ -135,34 +132,30 @@ impl Endpoint {
     pub(super) async fn send(&self, path: &'static str, form: &[(&'static str, String)]) -> Result<Raw, Bad> {
         match &self.way {
             Way::Http(client) => self.over_http(client, path, form).await,
-            Way::Proxy(proxied) => {
-                let Proxied { cluster, path: base, headers, service, forward } = &**proxied;
-                if let Some(open) = forward.get() {
-                    return self.over_http(&open.client, path, form).await;
-                }
-                let raw = self.proxied(&cluster.client, &format!("{base}{path}"), headers, form).await?;
-                if raw.status != 403 {
-                    return Ok(raw);
-                }
-                let open = forward.get_or_try_init(|| forwarded(cluster, service, headers)).await;
-                match open {
-                    Ok(open) => self.over_http(&open.client, path, form).await,
-                    Err(error) => {
-                        tracing::warn!(%error, service = %self.name, "no port-forward either");
-                        Ok(raw)
-                    }
-                }
+            Way::Proxy(way) => self.by_service(way, path, form).await,
+        }
+    }
+
+    /// Through the API server, until that is refused once.
+    async fn by_service(&self, way: &Proxied, path: &'static str, form: &[(&'static str, String)]) -> Result<Raw, Bad> {
+        if let Some(open) = way.forward.get() {
+            return self.over_http(&open.client, path, form).await;
+        }
+        let raw = self.proxied(way, path, form).await?;
+        if raw.status != 403 {
+            return Ok(raw);
+        }
+        match way.forward.get_or_try_init(|| forwarded(way)).await {
+            Ok(open) => self.over_http(&open.client, path, form).await,
+            Err(error) => {
+                tracing::warn!(%error, service = %self.name, "no port-forward either");
+                Ok(raw)
             }
         }
     }
 
-    async fn proxied(
-        &self,
-        client: &kube::Client,
-        url: &str,
-        headers: &HeaderMap,
-        form: &[(&'static str, String)],
-    ) -> Result<Raw, Bad> {
+    async fn proxied(&self, way: &Proxied, path: &'static str, form: &[(&'static str, String)]) -> Result<Raw, Bad> {
+        let url = format!("{}{path}", way.path);
         let mut request = if form.is_empty() {
             http::Request::get(url).body(kube::client::Body::empty())
         } else {
@@ -171,8 +164,8 @@ impl Endpoint {
                 .body(kube::client::Body::from(encode(form).into_bytes()))
         }
         .map_err(|error| Bad::Error(format!("{}: {error}", self.name)))?;
-        request.headers_mut().extend(headers.clone());
-        let response = client.send(request).await.map_err(|error| self.away(&error))?;
+        request.headers_mut().extend(way.headers.clone());
+        let response = way.cluster.client.send(request).await.map_err(|error| self.away(&error))?;
         let (status, date) = (response.status().as_u16(), date(response.headers()));
         let body = Limited::new(response.into_body(), LARGEST).collect().await;
         let body = body.map_err(|error| self.away(error.as_ref()))?.to_bytes().to_vec();
@@ -272,15 +265,16 @@ fn headers(spec: &model::Prometheus, reveal: impl Fn(&str) -> anyhow::Result<Str
     Ok(headers)
 }
 
-async fn forwarded(cluster: &Cluster, service: &model::PortForward, headers: &HeaderMap) -> anyhow::Result<Forwarded> {
-    let open = forward::open(cluster, service).await?;
-    let client = reqwest::Client::builder()
-        .default_headers(headers.clone())
+fn builder(headers: HeaderMap) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .default_headers(headers)
         .connect_timeout(Duration::from_secs(5))
         .redirect(redirect::Policy::none())
-        .no_proxy()
-        .build()
-        .context("the HTTP client for prometheus")?;
+}
+
+async fn forwarded(way: &Proxied) -> anyhow::Result<Forwarded> {
+    let open = forward::open(&way.cluster, &way.service).await?;
+    let client = builder(way.headers.clone()).no_proxy().build().context("the HTTP client for prometheus")?;
     let client = prometheus_http_query::Client::from(client, &format!("http://{}", open.local))
         .map_err(|error| anyhow::anyhow!("{error:#}"))?;
     Ok(Forwarded { client, _open: open })

@@ -130,12 +130,17 @@ fn every_way_to_the_way_back_shows_its_preview_first() {
     assert_eq!(hand.bottle.run.lane(), Lane::Rollback);
 }
 
-fn tripped() -> Bottle {
-    let mut bottle = guarded("offerRollback");
+/// Two readings over the limit.
+fn trip(bottle: &mut Bottle) {
     for _ in 0..2 {
-        read(&mut bottle, |_| value(0.02));
+        read(bottle, |_| value(0.02));
         bottle.later(15);
     }
+}
+
+fn tripped() -> Bottle {
+    let mut bottle = guarded("offerRollback");
+    trip(&mut bottle);
     bottle
 }
 
@@ -156,10 +161,7 @@ fn a_dangerous_dialog_is_deaf_for_a_moment_whatever_the_wall_clock_does() {
 fn a_guard_that_trips_while_the_ripcord_is_in_hand_does_not_take_its_key() {
     let mut hand = Hand::at(guarded("offerRollback"));
     hand.press(KeyCode::Char('z'));
-    for _ in 0..2 {
-        read(&mut hand.bottle, |_| value(0.02));
-        hand.bottle.later(15);
-    }
+    trip(&mut hand.bottle);
     raise(&mut hand.ui, &hand.bottle.run);
     assert!(matches!(hand.kind(), Some(Kind::Ripcord { .. })));
     hand.press(KeyCode::Esc);
@@ -176,10 +178,7 @@ fn a_guard_comes_over_what_is_typed_and_gives_it_back() {
     let mut hand = Hand::at(guarded("offerRollback"));
     hand.press(KeyCode::Char('a'));
     hand.type_in("looking at");
-    for _ in 0..2 {
-        read(&mut hand.bottle, |_| value(0.02));
-        hand.bottle.later(15);
-    }
+    trip(&mut hand.bottle);
     raise(&mut hand.ui, &hand.bottle.run);
     assert!(matches!(hand.kind(), Some(Kind::Guard { .. })));
     hand.press_now(KeyCode::Enter);

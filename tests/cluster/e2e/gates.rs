@@ -83,14 +83,19 @@ steps:
         self.command(&["run", &self.book, "--headless"]).spawn().unwrap()
     }
 
+    /// Begun, and with good readings already.
+    fn under_way(&self) -> Child {
+        let child = self.begin();
+        eventually("a reading", 30, || (self.good_slots() >= 2).then_some(()));
+        child
+    }
+
     fn facts(&self) -> Vec<Value> {
         let run = fs::read_dir(self.state.path().join("runs")).into_iter().flatten().next();
         let Some(Ok(run)) = run else { return vec![] };
         let trail = fs::read_to_string(run.path().join("trail.jsonl")).unwrap_or_default();
         let records = trail.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let facts =
-            records.filter_map(|record| record["unmapped"]["facts"].as_array().or(record["facts"].as_array()).cloned());
-        facts.flatten().collect()
+        records.filter_map(|record| record["facts"].as_array().cloned()).flatten().collect()
     }
 
     fn of_kind(&self, kind: &str) -> Vec<Value> {
@@ -141,8 +146,7 @@ fn each_version_comes_to_its_own_verdict() {
 fn a_way_to_prometheus_that_is_cut_passes_only_on_a_window_it_has_seen() {
     let proxy = Proxy::prometheus();
     let watch = Watch::new("gate-cut", "v1.4.2", &proxy.url);
-    let mut child = watch.begin();
-    eventually("a reading", 30, || (watch.good_slots() >= 2).then_some(()));
+    let mut child = watch.under_way();
     proxy.set(json!({"fault": "cut"}));
     std::thread::sleep(Duration::from_secs(2));
     proxy.heal();
@@ -164,8 +168,7 @@ fn a_prometheus_that_stays_away_never_passes() {
             all.spawn(move || {
                 let proxy = Proxy::prometheus();
                 let watch = Watch::new(of, "v1.4.2", &proxy.url);
-                let mut child = watch.begin();
-                eventually("a reading", 30, || (watch.good_slots() >= 2).then_some(()));
+                let mut child = watch.under_way();
                 proxy.set(fault.clone());
                 assert_eq!(child.wait().unwrap().code(), Some(3), "{fault}");
                 assert_eq!(watch.verdict(), "error", "{fault}");
@@ -178,8 +181,7 @@ fn a_prometheus_that_stays_away_never_passes() {
 #[ignore = "needs a cluster: tests/cluster/run"]
 fn a_console_that_was_killed_reads_from_history_what_it_missed() {
     let watch = Watch::new("gate-killed", "v1.4.2", &ours("PROMETHEUS_URL"));
-    let mut child = watch.begin();
-    eventually("a reading", 30, || (watch.good_slots() >= 2).then_some(()));
+    let mut child = watch.under_way();
     child.kill().unwrap();
     child.wait().unwrap();
     let before = watch.samples();
@@ -196,8 +198,7 @@ fn a_console_that_was_killed_reads_from_history_what_it_missed() {
 #[ignore = "needs a cluster: tests/cluster/run"]
 fn a_laptop_that_slept_through_the_bad_minute_does_not_miss_it() {
     let watch = Watch::new("gate-asleep", "v1.4.2", &ours("PROMETHEUS_URL"));
-    let mut child = watch.begin();
-    eventually("a reading", 30, || (watch.good_slots() >= 2).then_some(()));
+    let mut child = watch.under_way();
     let id = child.id().to_string();
     let signal = |word: &str| assert!(Command::new("kill").args([word, &id]).status().unwrap().success());
     signal("-STOP");

@@ -25,6 +25,8 @@ mod pulled;
 mod refused;
 mod rows;
 mod runbook;
+#[path = "../../shared/said.rs"]
+mod said;
 mod streams;
 mod support;
 mod system;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     proxy::Proxy,
+    said::words,
     support::{Namespace, eventually, ours},
 };
 
@@ -19,6 +20,9 @@ struct Verb {
     /// kubectl's words for what it changed, and what it is then.
     shows: (&'static [&'static str], &'static str),
 }
+
+const REVISION: &[&str] =
+    &["get", "deployment", "ml-api", "-o", "jsonpath={.metadata.annotations.deployment\\.kubernetes\\.io/revision}"];
 
 const VERBS: [Verb; 8] = [
     Verb {
@@ -43,32 +47,14 @@ const VERBS: [Verb; 8] = [
         step: "rolloutUndo: {kind: Deployment, name: ml-api, toRevision: 1}",
         method: "PATCH",
         path: "/deployments/ml-api",
-        shows: (
-            &[
-                "get",
-                "deployment",
-                "ml-api",
-                "-o",
-                "jsonpath={.metadata.annotations.deployment\\.kubernetes\\.io/revision}",
-            ],
-            "3",
-        ),
+        shows: (REVISION, "3"),
     },
     Verb {
         name: "restart",
         step: "rolloutRestart: {kind: Deployment, name: ml-api}",
         method: "PATCH",
         path: "/deployments/ml-api",
-        shows: (
-            &[
-                "get",
-                "deployment",
-                "ml-api",
-                "-o",
-                "jsonpath={.metadata.annotations.deployment\\.kubernetes\\.io/revision}",
-            ],
-            "4",
-        ),
+        shows: (REVISION, "4"),
     },
     Verb {
         name: "patch",
@@ -136,7 +122,7 @@ fn an_answer_that_is_lost_is_asked_for_and_nothing_is_sent_again() {
         command.env("KUBECONFIG", kubeconfig.path()).arg("--state-dir").arg(state.path());
         command.args(["run", book.to_str().unwrap(), "--headless", "--approve", "act"]);
         let output = command.output().unwrap();
-        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let said = words(&output);
         assert_eq!(output.status.code(), Some(0), "{}: {said}", verb.name);
         assert!(said.contains("act: succeeded"), "{}: {said}", verb.name);
 

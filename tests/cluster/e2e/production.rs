@@ -2,9 +2,12 @@
 //! the way behind its four gates; a bad one is seen in its canary and led back to the revision that ran before.
 //! Limits and weights are the runbook's own; only its times are shorter. `git`, `gh` and `pytest` are stand-ins.
 
-use std::{fs, mem::ManuallyDrop, os::unix::fs::PermissionsExt as _, path::PathBuf, process::Output};
+use std::{fs, mem::ManuallyDrop, path::PathBuf, process::Output};
 
-use crate::support::{Namespace, eventually, ours, repository, value};
+use crate::{
+    said::{in_order, path_of, stand_in, words},
+    support::{Namespace, eventually, ours, repository, value},
+};
 
 const ANSWERS: &str = "steps:
   before: {tick: all, override: {alerts: other tests make versions that are meant to be bad}}
@@ -30,10 +33,7 @@ impl Production {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("bin")).unwrap();
         for tool in ["git", "gh", "pytest", "aws"] {
-            let (path, log) = (dir.path().join("bin").join(tool), dir.path().join("called"));
-            let text = format!("#!/bin/bash\necho \"{tool} $*\" >> '{}'\n", log.display());
-            fs::write(&path, text).unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            stand_in(dir.path(), tool, "");
         }
         Production { here, dir }
     }
@@ -59,26 +59,13 @@ impl Production {
         for param in params.iter().map(String::as_str).chain(times.split_whitespace()) {
             command.args(["-p", param]);
         }
-        let path = format!("{}:{}", self.dir.path().join("bin").display(), std::env::var("PATH").unwrap());
-        command.env("PATH", path).current_dir(self.dir.path()).arg("--answers").arg(&answers);
+        command.env("PATH", path_of(self.dir.path())).current_dir(self.dir.path()).arg("--answers").arg(&answers);
         command.env("PRODUCTION_API_KEY", "an-api-key").env("PAGERDUTY_ROUTING_KEY", "a-routing-key");
         command.env("SLACK_WEBHOOK", "http://127.0.0.1:9/nobody-listens").output().unwrap()
     }
 
     fn images(&self) -> String {
         self.here.kubectl(["get", "deployments", "-o", "jsonpath={.items[*].spec.template.spec.containers[0].image}"])
-    }
-}
-
-fn words(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
-
-fn in_order(said: &str, parts: &[&str]) {
-    let mut rest = said;
-    for part in parts {
-        let at = rest.find(part).unwrap_or_else(|| panic!("«{part}» does not come (in this order): {said}"));
-        rest = &rest[at + part.len()..];
     }
 }
 

@@ -7,7 +7,10 @@ use std::{
     process::{Child, Command, Output, Stdio},
 };
 
-use crate::support::{Namespace, eventually, ours};
+use crate::{
+    said::words,
+    support::{Namespace, eventually, ours},
+};
 
 const BOOK: &str = "tests/cluster/e2e/runbooks/canary.yaml";
 const CONFIRM: &str = "rollback: {confirm: true}\n";
@@ -41,6 +44,14 @@ impl Canary {
             command.args(["-p", param]);
         }
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// In the middle of an upgrade whose image never comes.
+    fn stuck(&self) -> Child {
+        let child = self.begin(&["tag=v1.5.0-noimage"]);
+        self.tells("helm upgrade ml-system");
+        eventually("the pod that cannot pull", 30, || self.image().ends_with("noimage").then_some(()));
+        child
     }
 
     fn runs(&self) -> Vec<PathBuf> {
@@ -84,18 +95,12 @@ impl Canary {
     }
 }
 
-fn words(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
-
 fn ended(child: Child, code: i32) -> String {
     let output = child.wait_with_output().unwrap();
     let said = words(&output);
     assert_eq!(output.status.code(), Some(code), "{said}");
     said
 }
-
-const UPGRADING: &str = "helm upgrade ml-system";
 
 #[test]
 #[ignore = "needs a cluster: tests/cluster/run"]
@@ -113,9 +118,7 @@ fn before_the_first_write_there_is_nothing_to_lead_back() {
 #[ignore = "needs a cluster: tests/cluster/run"]
 fn in_the_middle_of_an_upgrade_whose_image_never_comes() {
     let canary = Canary::new("pull-upgrade");
-    let child = canary.begin(&["tag=v1.5.0-noimage"]);
-    canary.tells(UPGRADING);
-    eventually("the pod that cannot pull", 30, || canary.image().ends_with("noimage").then_some(()));
+    let child = canary.stuck();
     canary.pull();
     canary.is_back(&ended(child, 1));
 }
@@ -146,9 +149,7 @@ fn while_somebody_is_asked_to_approve() {
 #[ignore = "needs a cluster: tests/cluster/run"]
 fn after_the_console_was_killed_in_the_middle_of_an_upgrade() {
     let canary = Canary::new("pull-killed");
-    let mut child = canary.begin(&["tag=v1.5.0-noimage"]);
-    canary.tells(UPGRADING);
-    eventually("the pod that cannot pull", 30, || canary.image().ends_with("noimage").then_some(()));
+    let mut child = canary.stuck();
     child.kill().unwrap();
     child.wait().unwrap();
     let pulled = canary.pull();
@@ -160,9 +161,7 @@ fn after_the_console_was_killed_in_the_middle_of_an_upgrade() {
 #[ignore = "needs a cluster: tests/cluster/run"]
 fn killed_in_the_middle_of_the_way_back_and_taken_up_again() {
     let canary = Canary::new("pull-lane");
-    let child = canary.begin(&["tag=v1.5.0-noimage"]);
-    canary.tells(UPGRADING);
-    eventually("the pod that cannot pull", 30, || canary.image().ends_with("noimage").then_some(()));
+    let child = canary.stuck();
     let mut puller = canary.command(&["rollback", &canary.run(), "--headless"]);
     let puller = puller.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     // In the middle: Helm runs. (Killed between the record and the start, it would ask what became of it.)

@@ -4,7 +4,10 @@ use std::{fs, path::Path, process::Stdio};
 
 use serde_json::json;
 
-use crate::support::{Namespace, eventually, ours};
+use crate::{
+    said::words,
+    support::{Namespace, eventually, ours},
+};
 
 /// Runs one native step on the namespace; its exit code and everything it said.
 fn act(here: &Namespace, kubeconfig: &Path, step: &str) -> (i32, String) {
@@ -20,7 +23,7 @@ fn act(here: &Namespace, kubeconfig: &Path, step: &str) -> (i32, String) {
     command.env("KUBECONFIG", kubeconfig).arg("--state-dir").arg(state.path());
     command.args(["run", book.to_str().unwrap(), "--headless", "--approve", "act", "--on-prompt", "abort"]);
     let output = command.output().unwrap();
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let said = words(&output);
     (output.status.code().unwrap(), said)
 }
 
@@ -148,7 +151,7 @@ fn a_crashed_helm_is_seen_before_anything_is_done() {
     let (namespace, prometheus) =
         (format!("namespace={}", here.name), format!("prometheus={}", ours("PROMETHEUS_URL")));
     let output = command.args(["-p", &namespace, "-p", &prometheus]).output().unwrap();
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let said = words(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("pending-upgrade") && said.contains("revision 2"), "{said}");
     assert_eq!(here.helm(["history", "ml-system", "-o", "json"]).matches("\"revision\"").count(), 2, "{said}");
@@ -180,7 +183,7 @@ fn a_way_back_that_would_be_forbidden_refuses_the_run_before_it_begins() {
     let mut command = here.command(env!("CARGO_BIN_EXE_ripcord"));
     command.env("KUBECONFIG", restricted).arg("--state-dir").arg(state.path());
     let output = command.args(["run", book.to_str().unwrap(), "--headless", "--approve", "act"]).output().unwrap();
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let said = words(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("preflight refuses") && said.contains("patch deployments.apps"), "{said}");
     assert!(here.try_kubectl(["get", "configmap", "told"]).is_err(), "nothing was begun");

@@ -5,7 +5,10 @@ use std::process::Output;
 
 use serde_json::Value;
 
-use crate::support::{Namespace, ours};
+use crate::{
+    said::words,
+    support::{Namespace, ours},
+};
 
 const BOOK: &str = "tests/cluster/e2e/runbooks/bad-deploy.yaml";
 
@@ -69,10 +72,6 @@ impl Machine {
 
 fn code(output: &Output) -> i32 {
     output.status.code().unwrap_or(-1)
-}
-
-fn words(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 /// The kinds of the facts that `-o json` printed, in order.

@@ -196,7 +196,7 @@ async fn a_write_waits_for_the_other_operator_and_the_way_back_for_nobody() {
     let taken = Lock::of(&bob, Some("r-1".into()));
     assert!(matches!(taken.leave(&here, &"deploy".into()).await, Ok(Leave::GrantedWith(_))));
     assert!(matches!(Lock::of(&ann, None).leave(&here, &"deploy".into()).await, Ok(Leave::Denied(_))));
-    taken.release(&here).await;
+    taken.release().await;
     assert_eq!(lock::is_free(&here, &ann, None).await, Ok(()));
 }
 

@@ -3,10 +3,10 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader},
-    process::{Child, Command, Output, Stdio},
+    process::{Child, Command, Stdio},
 };
 
-use super::super::desk::Desk;
+use super::super::{desk::Desk, said::words as said};
 
 /// A desk whose operator is somebody else than the user of this machine.
 fn with_operator(name: &str) -> Desk {
@@ -14,10 +14,6 @@ fn with_operator(name: &str) -> Desk {
     fs::create_dir_all(desk.path(".config/ripcord")).unwrap();
     fs::write(desk.path(".config/ripcord/config.yaml"), format!("operator: {name}\n")).unwrap();
     desk
-}
-
-fn said(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 /// A run whose step `a` waits for the file `go`.

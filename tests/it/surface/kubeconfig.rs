@@ -1,6 +1,6 @@
 //! What scripts see of clusters: the run's own, or none, and never what happens to be the current context.
 
-use super::super::desk::Desk;
+use super::super::{desk::Desk, said::words};
 
 const CURRENT: &str = "
 apiVersion: v1
@@ -29,6 +29,6 @@ steps:
     );
     let mut command = desk.command(&["run", &book, "--headless"]);
     let output = command.env("KUBECONFIG", &own).output().unwrap();
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let said = words(&output);
     assert!(output.status.success(), "{said}");
 }

@@ -100,13 +100,17 @@ fn told(summary: String, object: &Value) -> Told {
 
 /// The failure with the sickest pod's reason, which is what the next step branches on.
 async fn failed(cx: &ActContext<'_>, namespace: &str, reason: &'static str, why: String, object: &Value) -> Stop {
-    let wire = cx.wire.steadfast(Duration::from_secs(5));
-    let looking = cx.over(wire);
-    let sick = sick::among(&looking, namespace, &selector(object)).await;
-    let (word, message) = match (not_created(object), sick) {
-        (Some((reason, message)), _) => (reason, format!("{why}; {message}")),
-        (None, Some(sick)) => (sick.reason.clone(), format!("{why}; {}", sick.sentence())),
-        (None, None) => (String::new(), why),
+    let ailing = match not_created(object) {
+        Some(told) => Some(told),
+        None => {
+            let looking = cx.over(cx.wire.steadfast(Duration::from_secs(5)));
+            let sick = sick::among(&looking, namespace, &selector(object)).await;
+            sick.map(|sick| (sick.reason.clone(), sick.sentence()))
+        }
+    };
+    let (word, message) = match ailing {
+        Some((reason, sentence)) => (reason, format!("{why}; {sentence}")),
+        None => (String::new(), why),
     };
     cx.say(&message);
     let word = if word.is_empty() { reason.to_owned() } else { word };

@@ -102,25 +102,16 @@ impl Fault {
         }
     }
 
-    /// The same look may well be answered a moment later.
-    pub fn may_pass(&self) -> bool {
-        match self {
-            Self::Refused(status) => status.code == 429 || status.code >= 500,
-            Self::Unsent(_) | Self::Lost(_) | Self::Deadline => true,
-            Self::Cancelled | Self::Odd(_) => false,
-        }
-    }
-
     pub fn is_not_found(&self) -> bool {
         self.code() == 404
     }
 
-    /// A read may be tried again after this.
-    fn is_passing(&self) -> bool {
+    /// A read may be tried again after this; past a deadline, by whoever has more time.
+    pub fn is_passing(&self) -> bool {
         match self {
-            Self::Unsent(_) | Self::Lost(_) => true,
+            Self::Unsent(_) | Self::Lost(_) | Self::Deadline => true,
             Self::Refused(status) => status.code == 429 || status.code >= 500,
-            _ => false,
+            Self::Cancelled | Self::Odd(_) => false,
         }
     }
 }
