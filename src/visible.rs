@@ -56,6 +56,12 @@ pub fn is_safe_value(text: &str) -> bool {
     })
 }
 
+/// True where a text holds an escape as [`line`] and [`text`] write them.
+pub fn holds_escape(text: &str) -> bool {
+    let hidden = |digits: &str| u32::from_str_radix(digits, 16).ok().and_then(char::from_u32).is_some_and(is_hidden);
+    text.split("\\u{").skip(1).any(|rest| rest.split_once('}').is_some_and(|(digits, _)| hidden(digits)))
+}
+
 fn escape(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
     let plain = text.bytes().all(|b| (0x20..0x7f).contains(&b) || (b.is_ascii() && stays(char::from(b))));
     if plain {
@@ -79,6 +85,12 @@ fn escape(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_escape_of_ours_is_known_again_and_other_braces_are_not() {
+        assert!(holds_escape(&line("a\u{202e}b")) && holds_escape(&line("x\x1b")));
+        assert!(!holds_escape("\\u{41} \\u{zz} \\u{ u{1b} {a}"));
+    }
 
     #[test]
     fn what_would_move_a_cursor_or_hide_a_name_is_shown() {

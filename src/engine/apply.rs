@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
     fact::{Fact, Intent, Opened, RunStatus, SampleVerdict, StepEnd, StepResult},
     message::{Resolution, Ticket, Via},
-    state::{GateState, GuardState, ItemState, Lane, Phase, Run, Sample, StepState, StepStatus},
+    state::{AfterCancel, GateState, GuardState, ItemState, Lane, Phase, Run, Sample, StepState, StepStatus},
 };
 use crate::runbook::{
     model::{Action, End, Risk},
@@ -180,9 +180,10 @@ impl Run {
             }
             Fact::StepOutcome(end) => self.ended(at, end),
             Fact::StepResolved { step, outcome, .. } => self.resolved(at, step, *outcome),
-            Fact::StepSkipped { step, why, .. } => {
+            Fact::StepSkipped { step, why, by } => {
                 self.must_be_at(step, "step.skipped")?;
                 let state = self.state_mut(step)?;
+                state.by_rule = by.is_none();
                 state.outcome = Some(StepResult::Skipped);
                 state.status = StepStatus::Done;
                 state.message.clone_from(why);
@@ -310,6 +311,7 @@ impl Run {
                 guard.armed_at = Some(at);
             }
         }
+        self.count_confirming(at, &intent.step);
         let waits = intent.action.is_for_people() || matches!(intent.action, Action::Wait(_));
         let state = Arc::make_mut(self.steps.entry(intent.step.clone()).or_default());
         state.attempts = intent.attempt;
@@ -317,21 +319,39 @@ impl Run {
         state.status = if waits { StepStatus::Waiting } else { StepStatus::Running };
         state.intent = Some(Arc::new(intent.clone()));
         (state.outcome, state.done, state.started, state.gate) = (None, None, None, None);
-        state.entered_at = Some(at);
+        (state.entered_at, state.confirming) = (Some(at), SignedDuration::ZERO);
         self.phase = Phase::Busy(Ticket::new(intent.step.clone(), intent.attempt));
         self.selected = None;
         Ok(())
+    }
+
+    /// The limits of the nested runbooks around a step stand still while its confirmation is waited for.
+    fn count_confirming(&mut self, at: Timestamp, step: &StepId) {
+        let asked = matches!(self.phase, Phase::Entered | Phase::Capturing);
+        let since = self.state(step).and_then(|state| state.ended_at.max(state.entered_at)).filter(|_| asked);
+        let waited = since.map_or(SignedDuration::ZERO, |since| at.duration_since(since));
+        for around in std::iter::successors(step.parent(), StepId::parent) {
+            if let Some(state) = self.steps.get_mut(&around) {
+                Arc::make_mut(state).confirming += waited;
+            }
+        }
     }
 
     fn ended(&mut self, at: Timestamp, end: &StepEnd) -> Result<(), Corrupt> {
         let is_parent = self.at.as_ref().is_some_and(|current| is_inside(current, &end.step));
         if !is_parent {
             self.must_be_at(&end.step, "step.outcome")?;
-            if matches!(self.phase, Phase::Idle | Phase::Unknown) {
+            let legal = match self.phase {
+                Phase::Busy(_) | Phase::Verifying { .. } | Phase::Cancelling { .. } => true,
+                Phase::Idle | Phase::Unknown => false,
+                _ => end.is_unattempted(),
+            };
+            if !legal {
                 return corrupt(format!("an outcome of {} without an intent", end.step));
             }
         }
-        let unknown = end.outcome == StepResult::Unknown && !matches!(self.phase, Phase::Cancelling { .. });
+        let leaves = matches!(self.phase, Phase::Cancelling { then: AfterCancel::Lane | AfterCancel::Abort, .. });
+        let unknown = end.outcome == StepResult::Unknown && !leaves;
         let state = self.state_mut(&end.step)?;
         state.outcome = Some(end.outcome);
         state.status = if unknown { StepStatus::Waiting } else { StepStatus::Done };

@@ -3,6 +3,7 @@
 use super::{
     draft::{Draft, End, Ruled},
     fact::{Fact, Intent, StepResult},
+    flow::UNSEEN,
     message::{Actor, Effect, Refusal, Selected, Via},
     path,
     state::{Lane, Phase, Run, VerifiedAct},
@@ -73,6 +74,11 @@ impl Draft {
                 }
                 Err(why) => return self.fail_before(&id, "render", format!("when: {why}")).map(|()| true),
             }
+        }
+        if self.run.lane() == Lane::Rollback && matches!(step.action, Action::Approval(_)) {
+            let why = "the way back waits for no approval".to_owned();
+            self.fact(Fact::StepSkipped { step: id.clone(), why, by: None })?;
+            return self.go_on(&id).map(|()| true);
         }
         let asks = self.run.asks_before(&step);
         let intent = match self.run.intent_for(&id, None) {
@@ -201,9 +207,13 @@ impl Draft {
     pub(super) fn begin_retry(&mut self) -> Ruled<bool> {
         let Some(id) = self.run.current().cloned() else { return Ok(false) };
         let step = self.found(&id)?.step.clone();
-        let only_check = self.run.state(&id).is_some_and(|state| state.reason.as_deref() == Some("verify"));
-        if only_check && !step.common.repeatable {
-            return self.look_again(&id, &step).map(|()| true);
+        let act = match self.run.state(&id).and_then(|state| state.reason.as_deref()) {
+            Some("verify") => Some(VerifiedAct::Reported),
+            Some(UNSEEN) => Some(VerifiedAct::Unknown),
+            _ => None,
+        };
+        if let Some(act) = act.filter(|_| !step.common.repeatable) {
+            return self.look_again(&id, &step, act).map(|()| true);
         }
         let intent = match self.run.intent_for(&id, None) {
             Ok(intent) => intent,
@@ -212,10 +222,10 @@ impl Draft {
         self.perform(intent).map(|()| true)
     }
 
-    fn look_again(&mut self, id: &StepId, step: &Step) -> Ruled {
+    fn look_again(&mut self, id: &StepId, step: &Step, act: VerifiedAct) -> Ruled {
         let done = self.run.state(id).and_then(|state| state.done.clone()).unwrap_or_default();
         match &step.common.verify {
-            Some(probe) => self.verify(id, probe, VerifiedAct::Reported, done),
+            Some(probe) => self.verify(id, probe, act, done),
             None => Err(Refusal::new(format!("{id} has no check to repeat"))),
         }
     }

@@ -45,7 +45,7 @@ impl Run {
             },
             _ => None,
         };
-        [own, self.guard_deadline()].into_iter().flatten().min()
+        [own, self.limit().map(|(_, at)| at), self.guard_deadline()].into_iter().flatten().min()
     }
 
     /// When a wait is over.

@@ -91,6 +91,9 @@ impl Draft {
             if self.run.is_closed() || !self.run.is_started() {
                 return Ok(());
             }
+            if self.over_time()? {
+                continue;
+            }
             let moved = match self.run.phase().clone() {
                 Phase::Entered => self.begin()?,
                 Phase::RetryAt(at) if self.now >= at => self.begin_retry()?,

@@ -61,7 +61,10 @@ impl Draft {
     /// The step's end, as one fact.
     pub fn outcome(&mut self, id: &StepId, outcome: StepResult, end: End) -> Ruled {
         let attempt = self.attempt(id);
-        let End { reason, message, done, by, evidence } = end;
+        let End { reason, message, mut done, by, evidence } = end;
+        if done.duration_ms == 0 {
+            done.duration_ms = self.taken(id);
+        }
         self.fact(Fact::StepOutcome(Box::new(StepEnd {
             step: id.clone(),
             attempt,
@@ -72,6 +75,12 @@ impl Draft {
             by,
             done,
         })))
+    }
+
+    /// Since the step's intent, where nobody closer to the work has measured it.
+    fn taken(&self, id: &StepId) -> u64 {
+        let since = self.run.state(id).filter(|state| state.begun).and_then(|state| state.entered_at);
+        since.map_or(0, |since| u64::try_from(self.now.duration_since(since).as_millis()).unwrap_or(0))
     }
 
     pub fn finish(self) -> Decision {

@@ -323,6 +323,19 @@ pub struct StepEnd {
     pub done: Done,
 }
 
+impl StepEnd {
+    /// Nothing was attempted, so no intent stands: it could not be rendered, was not allowed, or was left.
+    pub(super) fn is_unattempted(&self) -> bool {
+        match self.outcome {
+            StepResult::Failed => self.reason.as_deref().is_some_and(|reason| BEFORE_THE_ACT.contains(&reason)),
+            other => other == StepResult::Aborted,
+        }
+    }
+}
+
+/// Reasons of a failure that came before the act; trying again by itself would not help.
+pub(super) const BEFORE_THE_ACT: [&str; 3] = ["render", "calendar", "baseline"];
+
 /// `steps.<id>.outcome`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{
     begin::baseline_ticket,
     draft::{Draft, End as Ending, Ruled},
-    fact::{Fact, RunStatus, StepResult},
+    fact::{BEFORE_THE_ACT, Fact, RunStatus, StepResult},
     message::{Actor, Done, Effect, Refusal, Resolution, Ticket},
     state::{Lane, Phase, Run, StepState, VerifiedAct},
 };
@@ -15,6 +15,9 @@ use crate::runbook::{
     model::{Action, Branch, End, EndCategory, Goto, OnFailure, Probe, Retries, Step},
     value::StepId,
 };
+
+/// The reason of a failure that only the check tells of: the act itself was never heard to end.
+pub(super) const UNSEEN: &str = "unknown";
 
 impl Draft {
     /// The act reported success: what it promised must be there, its check must hold.
@@ -56,8 +59,7 @@ impl Draft {
         let state = self.run.state(id);
         let used = state.map_or(0, |state| state.retries_used);
         let reason = state.and_then(|state| state.reason.clone()).unwrap_or_else(|| "failed".into());
-        let final_reason =
-            matches!(reason.as_str(), "render" | "calendar" | "baseline" | "refused-by-person" | "declined");
+        let final_reason = BEFORE_THE_ACT.contains(&reason.as_str());
         if let Some(retries) = step.common.retries.as_ref().filter(|retries| used < retries.limit && !final_reason) {
             let at = self.now.checked_add(backoff(retries, used)).unwrap_or(self.now);
             return self.fact(Fact::StepRetried { step: id.clone(), by: Actor::engine(), at: Some(at) });
@@ -68,6 +70,10 @@ impl Draft {
     pub(super) fn on_failure(&mut self, id: &StepId, step: &Step, reason: &str) -> Ruled {
         let default = if matches!(step.action, Action::Notify(_)) { OnFailure::Continue } else { OnFailure::Prompt };
         match step.common.on_failure.clone().unwrap_or(default) {
+            // Nobody saw it fail: only a person lets the run go past it.
+            OnFailure::Continue | OnFailure::Goto(_) if reason == UNSEEN => {
+                self.fact(Fact::StepAsked { step: id.clone(), reason: reason.to_owned() })
+            }
             OnFailure::Prompt => self.fact(Fact::StepAsked { step: id.clone(), reason: reason.to_owned() }),
             OnFailure::Continue => self.go_on(id),
             OnFailure::Abort => self.close(RunStatus::Failed, None),
@@ -120,7 +126,7 @@ impl Draft {
             }
             (_, VerifiedAct::Unknown) => {
                 let message = format!("the check says it did not happen: {}", look.detail);
-                self.outcome(id, StepResult::Failed, Ending { done, ..Ending::because("unknown", message) })?;
+                self.outcome(id, StepResult::Failed, Ending { done, ..Ending::because(UNSEEN, message) })?;
                 self.after_failure(id)
             }
             (_, VerifiedAct::Reported) => {
@@ -254,7 +260,7 @@ impl Draft {
 }
 
 impl Run {
-    /// Steps of a lane that did not succeed although the run went past them; skipped by `when` does not count.
+    /// Steps of a lane that did not succeed although the run went past them; skipped by a rule does not count.
     pub(super) fn left_in(&self, lane: Lane) -> Vec<String> {
         let mut left = Vec::new();
         for row in self.rows().into_iter().filter(|row| row.lane == lane) {
@@ -280,8 +286,11 @@ fn parts(end: Option<&End>) -> (Option<EndCategory>, Option<String>) {
 }
 
 fn is_left(state: &StepState) -> bool {
-    let by_when = state.outcome == Some(StepResult::Skipped) && state.message.starts_with("when: ");
-    !matches!(state.outcome, None | Some(StepResult::Succeeded)) && !by_when
+    match state.outcome {
+        None | Some(StepResult::Succeeded) => false,
+        Some(StepResult::Skipped) => !state.by_rule,
+        Some(_) => true,
+    }
 }
 
 fn end_words(end: &End) -> String {

@@ -23,6 +23,7 @@ pub mod fact;
 mod flow;
 mod gates;
 mod guards;
+mod limit;
 pub mod message;
 pub mod path;
 mod people;

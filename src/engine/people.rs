@@ -213,7 +213,7 @@ impl Draft {
         let approval = self.approval(id)?;
         self.may_judge(by, &approval)?;
         let given = self.run.state(id).map(|state| state.approvals.as_slice()).unwrap_or_default();
-        if given.iter().any(|(other, _)| other.name == by.name) {
+        if given.iter().any(|(other, _)| is_same_person(&other.name, &by.name)) {
             return Err(Refusal::new(format!("{} has approved already; another name is needed", by.name)));
         }
         let count = given.len() + 1;
@@ -226,9 +226,12 @@ impl Draft {
     }
 
     fn may_judge(&self, by: &Actor, approval: &Approval) -> Ruled {
+        if by.name.trim().is_empty() {
+            return Err(Refusal::new("an approval needs a name: who gives it?"));
+        }
         let operator = &self.run.opened().operator.name;
-        let user = |name: &str| name.split('@').next().unwrap_or_default().to_lowercase();
-        let same = by.name.eq_ignore_ascii_case(operator) || user(&by.name) == user(operator);
+        let user = |name: &str| name.trim().split('@').next().unwrap_or_default().to_lowercase();
+        let same = is_same_person(&by.name, operator) || user(&by.name) == user(operator);
         if approval.prevent_self_approval && same {
             return Err(Refusal::new(format!(
                 "{} is the operator ({operator}); somebody else must approve (preventSelfApproval)",
@@ -347,7 +350,11 @@ impl Draft {
         self.fact(Fact::StepResolved { step: id.clone(), outcome, by: by.clone(), why: why.to_owned() })?;
         match outcome {
             Resolution::Succeeded => self.go_on(id),
-            Resolution::Failed => self.after_failure(id),
+            // A person has looked, so what the author said of a failure holds; nothing is done again by itself.
+            Resolution::Failed => {
+                let step = self.found(id)?.step.clone();
+                self.on_failure(id, &step, "failed")
+            }
             Resolution::Retry => self.fact(Fact::StepRetried { step: id.clone(), by: by.clone(), at: None }),
         }
     }
@@ -378,6 +385,10 @@ impl Draft {
             _ => Err(Refusal::new("there is no glass to break now")),
         }
     }
+}
+
+fn is_same_person(one: &str, other: &str) -> bool {
+    one.trim().to_lowercase() == other.trim().to_lowercase()
 }
 
 fn need_reason(why: &str) -> Ruled {

@@ -77,13 +77,13 @@ impl Draft {
     }
 
     /// Gates, waits and people end at once; machine work has to say how it ended.
-    fn waits_for_the_world(&self, id: &StepId) -> bool {
+    pub(super) fn waits_for_the_world(&self, id: &StepId) -> bool {
         let verifying = matches!(self.run.phase(), Phase::Verifying { .. });
         let action = self.run.state(id).and_then(|state| state.intent.as_ref()).map(|intent| &intent.action);
         !verifying && action.is_some_and(|action| action.is_machine_work() || matches!(action, Action::PortForward(_)))
     }
 
-    fn cancel(&mut self, by: &Actor, ticket: Ticket, then: AfterCancel) -> Ruled {
+    pub(super) fn cancel(&mut self, by: &Actor, ticket: Ticket, then: AfterCancel) -> Ruled {
         let Ticket { step, attempt } = ticket.clone();
         self.fact(Fact::StepCancelling { step, attempt, by: by.clone(), then })?;
         self.effect(Effect::Cancel { ticket });
@@ -116,10 +116,11 @@ impl Draft {
             _ => return Ok(()),
         };
         self.outcome(id, outcome, end)?;
-        self.leave_parents(id)?;
         match then {
-            AfterCancel::Lane => self.enter_first(Lane::Rollback),
-            AfterCancel::Abort | AfterCancel::Skip => self.close_aborted(),
+            AfterCancel::TimedOut if outcome == StepResult::Unknown => Ok(()), // a person says first what became of it
+            AfterCancel::TimedOut => self.limit_cancelled(id),
+            AfterCancel::Lane => self.leave_parents(id).and_then(|()| self.enter_first(Lane::Rollback)),
+            AfterCancel::Abort => self.leave_parents(id).and_then(|()| self.close_aborted()),
         }
     }
 

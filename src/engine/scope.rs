@@ -11,11 +11,14 @@ use super::{
     path::{self, Found},
     state::{Lane, Run},
 };
-use crate::runbook::{
-    expr,
-    model::{Action, Runbook, Step},
-    params::env_name,
-    value::{Dur, StepId, Tpl},
+use crate::{
+    runbook::{
+        expr,
+        model::{Action, Runbook, Step},
+        params::env_name,
+        value::{Dur, StepId, Tpl},
+    },
+    visible,
 };
 
 /// Why a step could not be rendered; it fails before its intent.
@@ -49,7 +52,7 @@ impl Run {
     /// A title, doc or prompt with its values filled in; as written where they are not known yet.
     pub fn text_for(&self, id: &StepId, text: &str) -> String {
         let Some(found) = path::find(self.book(), id) else { return text.to_owned() };
-        match expr::render(text, &self.scope(id, None), &leaf_ids(found.book)) {
+        match expr::shown(text, &self.scope(id, None), &leaf_ids(found.book)) {
             Ok(Value::String(text)) => text,
             Ok(other) => other.to_string(),
             Err(_) => text.to_owned(),
@@ -206,8 +209,26 @@ fn render_action(action: &Action, scope: &Value, ids: &[&str]) -> Result<Action,
         nested.book = None;
     }
     let value = serde_json::to_value(&bare).map_err(|error| error.to_string())?;
-    let value = fill(&value, false, scope, ids).map_err(|error| error.to_string())?;
-    serde_json::from_value(value).map_err(|error| error.to_string())
+    let value = match action {
+        // Words for people, and what they answer; nothing here is executed.
+        Action::Manual(_) | Action::Approval(_) | Action::Decision(_) | Action::Input(_) => shown(&value, scope, ids),
+        _ => fill(&value, false, scope, ids),
+    };
+    serde_json::from_value(value.map_err(|error| error.to_string())?).map_err(|error| error.to_string())
+}
+
+fn shown(value: &Value, scope: &Value, ids: &[&str]) -> Result<Value, expr::ExprError> {
+    Ok(match value {
+        Value::String(text) => Value::String(visible::text(&plain(&expr::shown(text, scope, ids)?)).into_owned()),
+        Value::Array(items) => {
+            Value::Array(items.iter().map(|item| shown(item, scope, ids)).collect::<Result<_, _>>()?)
+        }
+        Value::Object(map) => {
+            let filled = map.iter().map(|(key, value)| Ok((key.clone(), shown(value, scope, ids)?)));
+            Value::Object(filled.collect::<Result<_, expr::ExprError>>()?)
+        }
+        other => other.clone(),
+    })
 }
 
 /// Keys under which an author writes data of any shape; there a whole template keeps its own type.

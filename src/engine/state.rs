@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -61,6 +61,8 @@ pub struct StepState {
     pub begun: bool,
     pub visits: u32,
     pub entered_at: Option<Timestamp>,
+    /// How long confirmations inside a nested runbook were waited for; its limit does not count them.
+    pub confirming: SignedDuration,
     pub ended_at: Option<Timestamp>,
     /// The last intent: rendered, what was or is being done.
     pub intent: Option<Arc<Intent>>,
@@ -69,6 +71,8 @@ pub struct StepState {
     pub done: Option<Done>,
     pub reason: Option<String>,
     pub message: String,
+    /// Skipped by the runbook's own rule, so that nothing is left undone.
+    pub by_rule: bool,
     pub outputs: BTreeMap<String, Value>,
     pub choice: Option<String>,
     pub ticks: BTreeMap<String, ItemState>,
@@ -157,7 +161,8 @@ pub enum VerifiedAct {
 pub enum AfterCancel {
     Lane,
     Abort,
-    Skip,
+    /// The time limit of a nested runbook around it was passed.
+    TimedOut,
 }
 
 /// The run.

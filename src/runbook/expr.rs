@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use minijinja::{Environment, UndefinedBehavior, value::Serde};
 use serde_json::Value;
 
+use crate::visible;
+
 /// Steps of the expression engine; far above any honest condition, far below a hang.
 const FUEL: u64 = 50_000;
 
@@ -83,23 +85,55 @@ pub fn is_templated(text: &str) -> bool {
     text.contains("${{")
 }
 
-/// Fills in every template of a text. A text that is one whole template keeps the value's own type.
+/// Fills in every template of a text that acts: an argument, a URL, a name. A text that is one whole template
+/// keeps the value's own type.
+///
+/// # Errors
+/// Beside what cannot be evaluated: a value with something hidden in it.
 pub fn render(text: &str, scope: &Value, ids: &[&str]) -> Result<Value, ExprError> {
+    filled(text, |source| acting(source, scope, ids))
+}
+
+/// The same for a text that is only shown; what is hidden in a value is the reader's to make visible.
+pub fn shown(text: &str, scope: &Value, ids: &[&str]) -> Result<Value, ExprError> {
+    filled(text, |source| evaluate(source, scope, ids))
+}
+
+fn filled(text: &str, value: impl Fn(&str) -> Result<Value, ExprError>) -> Result<Value, ExprError> {
     if !is_templated(text) {
         return Ok(Value::String(text.to_owned()));
     }
     let pieces = pieces(text)?;
     if let [Piece::Expression { source, .. }] = trimmed(&pieces).as_slice() {
-        return evaluate(source, scope, ids);
+        return value(source);
     }
     let mut out = String::with_capacity(text.len());
     for piece in pieces {
         match piece {
             Piece::Text(text) => out.push_str(text),
-            Piece::Expression { source, .. } => out.push_str(&plain(&evaluate(source, scope, ids)?)),
+            Piece::Expression { source, .. } => out.push_str(&plain(&value(source)?)),
         }
     }
     Ok(Value::String(out))
+}
+
+/// A value that will be executed: as it is, or not at all.
+fn acting(source: &str, scope: &Value, ids: &[&str]) -> Result<Value, ExprError> {
+    let value = evaluate(source, scope, ids)?;
+    match is_safe(&value) {
+        true => Ok(value),
+        false => Err(failed(source, "holds invisible or control characters, and is not executed with them")),
+    }
+}
+
+/// A trail keeps what is hidden as its visible escape; a value read back from there is refused like the first.
+fn is_safe(value: &Value) -> bool {
+    match value {
+        Value::String(text) => visible::is_safe_value(text) && !visible::holds_escape(text),
+        Value::Array(items) => items.iter().all(is_safe),
+        Value::Object(map) => map.values().all(is_safe),
+        _ => true,
+    }
 }
 
 fn trimmed<'a>(pieces: &[Piece<'a>]) -> Vec<Piece<'a>> {
@@ -128,10 +162,9 @@ pub fn render_promql(text: &str, scope: &Value, ids: &[&str]) -> Result<String, 
         match piece {
             Piece::Text(text) => out.push_str(text),
             Piece::Expression { source, .. } => {
-                for c in plain(&evaluate(source, scope, ids)?).chars() {
+                for c in plain(&acting(source, scope, ids)?).chars() {
                     match c {
                         '\\' | '"' | '\'' => out.extend(['\\', c]),
-                        '\n' => out.push_str("\\n"),
                         c => out.push(c),
                     }
                 }

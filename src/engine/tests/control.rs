@@ -283,3 +283,76 @@ fn a_closed_calendar_stops_forward_writes_until_the_glass_is_broken() {
         }
     }
 }
+
+fn unseen(extra: Value) -> Bottle {
+    let mut step = json!({
+        "id": "w", "confirm": "none", "http": {"url": "http://h/x", "method": "POST"},
+        "verify": {"run": "grep -q done log"}, "retries": {"limit": 1, "backoff": {"duration": "1s"}},
+    });
+    step.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+    let mut bottle = Bottle::started(json!([step, {"id": "after", "manual": "look"}]), json!([]));
+    bottle.report("w", Report::Unknown { message: "the answer was lost".into() });
+    bottle.sees("w", None, Some(false));
+    bottle
+}
+
+#[test]
+fn an_act_nobody_saw_end_is_looked_at_again_and_never_done_again() {
+    for on_failure in ["continue", "goto:after", "prompt"] {
+        let mut bottle = unseen(json!({"onFailure": on_failure}));
+        bottle.later(1);
+        let looks = bottle.effects.iter().filter(|effect| matches!(effect, Effect::Probe { .. })).count();
+        assert_eq!((bottle.performed(), looks), (vec!["w#1".to_owned()], 2));
+        bottle.sees("w", None, Some(false));
+        assert_eq!((bottle.at(), bottle.performed().len()), ("w", 1), "{on_failure}: a person is asked");
+        assert_eq!(bottle.run.phase(), &crate::engine::state::Phase::Asked);
+    }
+}
+
+#[test]
+fn what_may_be_repeated_is_and_what_leads_to_safety_is_not_held_up() {
+    let mut bottle = unseen(json!({"repeatable": true}));
+    bottle.later(1);
+    assert_eq!(bottle.performed(), ["w#1", "w#2"]);
+    let mut bottle = unseen(json!({"onFailure": "abort"}));
+    bottle.later(1);
+    bottle.sees("w", None, Some(false));
+    assert_eq!((bottle.status(), bottle.performed().len()), (RunStatus::Failed, 1));
+}
+
+#[test]
+fn an_approval_never_blocks_the_way_back() {
+    let fails = json!([{"id": "a", "confirm": "none", "run": "false", "onFailure": "rollback"}]);
+    let lane = json!([{"id": "ask", "approval": {"prompt": "really?"}}, {"id": "back", "run": "true"}]);
+    let mut bottle = Bottle::started(fails, lane);
+    bottle.fails("a");
+    assert_eq!(bottle.performed(), ["a#1", "back#1"]);
+    bottle.ok("back");
+    assert_eq!(bottle.status(), RunStatus::RolledBack);
+}
+
+#[test]
+fn a_value_with_something_hidden_in_it_is_shown_and_judged_but_not_executed() {
+    let steps = |next: Value| {
+        json!([
+            {"id": "a", "http": {"url": "http://h/x"}},
+            {"id": "see", "when": "'v' in steps.a.outputs.body", "manual": "It said ${{ steps.a.outputs.body }}"}, next,
+        ])
+    };
+    let raw = "v\u{202e}\u{1b}";
+    for value in [raw, &crate::visible::text(raw), "v\nw"] {
+        for next in [
+            json!({"id": "b", "confirm": "none", "run": "true", "env": {"X": "${{ steps.a.outputs.body }}"}}),
+            json!({"id": "b", "confirm": "none", "run": {"argv": ["echo", "x${{ steps.a.outputs.body }}"]}}),
+            json!({"id": "b", "http": {"url": "http://h/${{ steps.a.outputs.body }}"}}),
+        ] {
+            let mut bottle = Bottle::started(steps(next), json!([]));
+            bottle.ok_with("a", json!({"body": value}));
+            assert_eq!(bottle.at(), "see", "a condition may look at it");
+            bottle.tell(Command::Done { step: "see".into(), evidence: None }).unwrap();
+            assert_eq!((bottle.at(), bottle.performed().len()), ("b", 1));
+            let state = bottle.run.state(&"b".into()).unwrap();
+            assert!(state.message.contains("invisible or control"), "{}", state.message);
+        }
+    }
+}

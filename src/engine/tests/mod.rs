@@ -4,6 +4,7 @@ mod bench_like;
 mod cancel;
 mod control;
 pub mod gate;
+mod limits;
 mod people;
 mod writes;
 

@@ -161,3 +161,14 @@ fn notes_are_taken_at_any_time() {
     bottle.tell(Command::Note { text: "during".into() }).unwrap();
     assert!(bottle.tell(Command::Note { text: " ".into() }).is_err());
 }
+
+#[test]
+fn one_person_written_two_ways_is_one_person() {
+    let mut bottle = approval(json!({"approvers": []}));
+    assert!(bottle.tell_by(" ", approve()).unwrap_err().0.contains("needs a name"));
+    bottle.tell_by("lead@corp", approve()).unwrap();
+    for again in ["Lead@corp", "lead@corp "] {
+        assert!(bottle.tell_by(again, approve()).unwrap_err().0.contains("approved already"), "{again}");
+    }
+    assert_eq!(bottle.at(), "go");
+}

@@ -58,7 +58,8 @@ fn a_probe_settles_an_unknown() {
         bottle.report("a", Report::Unknown { message: "lost".into() });
         bottle.sees("a", None, Some(passed));
         assert_eq!(bottle.run.state(&"a".into()).unwrap().outcome, Some(outcome));
-        assert_eq!(bottle.at(), "b");
+        // That it did not happen was seen by nobody else: `continue` does not cover it, a person is asked.
+        assert_eq!(bottle.at(), if passed { "b" } else { "a" });
     }
 }
 
