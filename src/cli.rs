@@ -186,6 +186,9 @@ pub struct Run {
     pub dry_run: bool,
     #[command(flatten)]
     pub headless: Headless,
+    /// The pod that the cursor is on from the start.
+    #[arg(skip)]
+    pub pod: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -54,8 +54,8 @@ pub fn open(common: &Common, args: &For) -> Result<u8, Fault> {
         runbook: one.file.display().to_string(),
         param,
         params: args.params.clone(),
-        dry_run: false,
         headless: args.headless.clone(),
+        ..Run::default()
     };
     drive::run(common, &run)
 }

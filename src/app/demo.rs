@@ -48,9 +48,8 @@ pub fn play(common: &Common, args: &cli::Demo) -> Result<u8, Fault> {
     let run = cli::Run {
         runbook: name.clone(),
         param: own.into_iter().chain(args.param.clone()).collect(),
-        params: None,
-        dry_run: false,
         headless: flags.clone(),
+        ..cli::Run::default()
     };
     let mut prepared = prepare::prepare_loaded(&common, &run, &answers, Path::new(&name), loaded)?;
     let target = &mut prepared.opened.target;

@@ -20,7 +20,7 @@ pub fn examine(common: &Common, args: &cli::Doctor) -> Result<u8, Fault> {
         param: args.param.clone(),
         params: args.params.clone(),
         dry_run: true,
-        headless: cli::Headless::default(),
+        ..cli::Run::default()
     };
     let prepared = prepare::prepare(common, &flags, &Answers::default())?;
     let state_dir = state::state_dir(common)?.value;

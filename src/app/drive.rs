@@ -6,7 +6,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Fault, anchor, open, open::Live, prepare, say, state, unattended};
+use super::{
+    Fault, anchor,
+    console::waiting,
+    open,
+    open::Live,
+    prepare::{self, Unfit},
+    say, state, unattended,
+};
 use crate::{
     audit::{self, requests, requests::Request, runs},
     cli::{self, Common},
@@ -50,8 +57,16 @@ pub fn run(common: &Common, args: &cli::Run) -> Result<u8, Fault> {
     anchor::what_was_left(&prepared.state_dir);
     let doors = doors(common, &args.headless);
     runtime()?.block_on(async {
-        prepare::preflight(&mut prepared.opened, &doors).await?;
-        let live = open::fresh(prepared, &doors)?;
+        match prepare::preflight(&mut prepared.opened, &doors).await {
+            Ok(()) => {}
+            Err(Unfit::Away(why)) if !args.headless.headless => {
+                let theme = Theme::new(common.no_color, common.ascii);
+                prepared.opened = waiting::until_fit(&prepared, &doors, theme, why).await?;
+            }
+            Err(unfit) => return Err(unfit.into()),
+        }
+        let mut live = open::fresh(prepared, &doors)?;
+        live.pod.clone_from(&args.pod);
         front(live, common, &args.headless, policy, None).await
     })
 }

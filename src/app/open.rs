@@ -44,6 +44,8 @@ pub struct Live {
     pub operator: String,
     /// What the opening itself recorded, for the first lines of a frontend.
     pub first: Vec<(Receipt, Vec<Fact>)>,
+    /// The pod that the cursor is on from the start.
+    pub pod: Option<String>,
 }
 
 /// What a run may reach beside its own folder.
@@ -117,7 +119,7 @@ pub fn fresh(prepared: Prepared, doors: &Doors) -> Result<Live, Fault> {
     // Behind the first record: of a run that dies before it, the ledger has nothing to miss.
     anchor::open(&state_dir, &session.run().opened().run, chain)?;
     let first = vec![(session.last().clone(), vec![first])];
-    Ok(Live { session, ends, redactor, state_dir, operator, first })
+    Ok(Live { session, ends, redactor, state_dir, operator, first, pod: None })
 }
 
 /// Takes an unfinished run up; its resume is recorded when this returns.
@@ -149,7 +151,7 @@ pub fn resume(state_dir: &Path, run: &str, answers: &Answers, doors: &Doors) -> 
         let recorded = session.handle(now, &input).map_err(|error| Fault::trail(error.to_string()))?;
         first.extend(recorded.receipt.map(|receipt| (receipt, recorded.facts)));
     }
-    Ok(Live { session, ends, redactor, state_dir: state_dir.to_owned(), operator, first })
+    Ok(Live { session, ends, redactor, state_dir: state_dir.to_owned(), operator, first, pod: None })
 }
 
 /// It ended with the disk full: its end stands in the reserve, and is told now.

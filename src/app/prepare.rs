@@ -16,7 +16,7 @@ use crate::{
     effects::{
         kube::{
             baseline,
-            connect::{ConnectOptions, connect},
+            connect::{ConnectOptions, NoSuchContext, connect},
             identity,
         },
         lock,
@@ -294,10 +294,32 @@ fn fit(checks: Vec<Check>) -> Result<(), Fault> {
     )))
 }
 
+/// Why a run is not begun.
+pub enum Unfit {
+    /// The cluster did not answer, or not to this login; it may yet.
+    Away(String),
+    Refused(Fault),
+}
+
+impl From<Fault> for Unfit {
+    fn from(fault: Fault) -> Self {
+        Self::Refused(fault)
+    }
+}
+
+impl From<Unfit> for Fault {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::Away(why) => Self::failed(format!("the target was not accepted: {why}")),
+            Unfit::Refused(fault) => fault,
+        }
+    }
+}
+
 /// Asks the cluster who it is and where the target stands, where the runbook needs to know.
 /// A declared baseline that cannot be read refuses the run: without it there is no safe way back.
 /// `doors` may hold a cluster that is there already; otherwise one is connected to.
-pub async fn preflight(opened: &mut Opened, doors: &Doors) -> Result<(), Fault> {
+pub async fn preflight(opened: &mut Opened, doors: &Doors) -> Result<(), Unfit> {
     let known = doors.cluster.clone();
     let book = &opened.runbook;
     let spec = book.baseline.clone().filter(|spec| !matches!(spec, BaselineSpec::None(_)));
@@ -317,13 +339,17 @@ pub async fn preflight(opened: &mut Opened, doors: &Doors) -> Result<(), Fault> 
     };
     let must = spec.is_some() || book.target.protected || book.target.cluster_uid.is_some();
     let refused = |error: anyhow::Error| Fault::failed(format!("the target was not accepted: {error:#}"));
+    let away = |error: anyhow::Error| match error.is::<NoSuchContext>() {
+        true => Unfit::Refused(refused(error)),
+        false => Unfit::Away(format!("{error:#}")),
+    };
     let cluster = match known.map_or_else(|| Err(options), Ok) {
         Ok(known) => Ok(known),
         Err(options) => connect(options).await,
     };
     let cluster = match cluster {
         Ok(cluster) => cluster,
-        Err(error) if must => return Err(refused(error)),
+        Err(error) if must => return Err(away(error)),
         Err(_) => return Ok(()), // the step that needs it says so
     };
     match identity::identify(&cluster).await {
@@ -332,7 +358,7 @@ pub async fn preflight(opened: &mut Opened, doors: &Doors) -> Result<(), Fault> 
             opened.target = identity::pin(&cluster, &opened.runbook.target, &who).map_err(refused)?;
             opened.target.protected = protected;
         }
-        Err(error) if must => return Err(refused(error)),
+        Err(error) if must => return Err(away(error)),
         Err(_) => return Ok(()),
     }
     if is_real {

@@ -1,43 +1,24 @@
 //! `ripcord watch`: only the live panes. Nothing is recorded while one only looks; the first act (a shell, a note)
 //! opens a run named `watch`, and from there on every act stands in its trail.
 
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
-
-use crossterm::event::{Event, EventStream, KeyEventKind};
-use futures::StreamExt as _;
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::mpsc,
-    time::{interval, sleep},
-};
+use std::path::Path;
 
 use super::{
     Fault, clock,
-    console::{
-        answering::Answering,
-        eyes::{Eyes, Word, take_in},
-        shell::Session,
-        terminal,
-    },
+    console::{looking::Looking, shell::Session},
     drive,
-    open::{self, Doors, Ends, Live},
+    open::{self, Doors, Live},
     prepare::{self, Prepared},
 };
 use crate::{
     cli::{self, Common},
-    engine::{Actor, Command, Input, Run, message::Via},
+    engine::{Actor, Command, Fact, Input, message::Via},
     headless::answers::Answers,
-    observe::Observation,
     runbook::{self, model::PaneFilter},
     tui::{
+        look::Look,
         state::{Act, Pane, Ui},
-        terminal::Screen,
         theme::Theme,
-        update,
-        view::{self, Scene},
     },
 };
 
@@ -52,24 +33,15 @@ steps:
     manual: What was done while looking on stands in this trail.
 ";
 
-const FRAME: Duration = Duration::from_millis(33);
-
 struct Watch {
-    ui: Ui,
-    run: Run,
-    theme: Theme,
-    screen: Screen,
-    eyes: Eyes,
-    words: mpsc::Receiver<Word>,
-    ends: Ends,
-    answering: Answering,
+    looking: Looking,
     prepared: Option<Prepared>,
     /// The run that the first act opened.
     live: Option<Live>,
     doors: Doors,
     left: bool,
-    stale: bool,
-    drawn: Instant,
+    /// The pod that the troubleshooting runbook is opened for.
+    sick: Option<String>,
 }
 
 /// Opens the panes; returns when they are left.
@@ -82,95 +54,83 @@ pub fn open(common: &Common, args: &cli::Watch) -> Result<u8, Fault> {
     let prepared = prepare::prepare_loaded(common, &flags, &Answers::default(), Path::new("watch.yaml"), loaded)?;
     let doors = Doors { terminal: false, kubeconfig: common.kubeconfig.clone(), ..Default::default() };
     let theme = Theme::new(common.no_color, common.ascii);
-    drive::runtime()?.block_on(async {
+    let next = drive::runtime()?.block_on(async {
         let mut watch = Watch::new(prepared, doors, theme)?;
         let ended = watch.go().await;
         watch.close();
-        watch.screen.leave();
-        ended.map(|()| 0)
-    })
+        watch.looking.screen.leave();
+        ended.map(|()| watch.troubleshooting())
+    })?;
+    match next {
+        None => Ok(0),
+        Some((namespace, run)) => drive::run(&Common { namespace: Some(namespace), ..common.clone() }, &run),
+    }
 }
 
 impl Watch {
     fn new(prepared: Prepared, doors: Doors, theme: Theme) -> Result<Self, Fault> {
-        let opened = prepared.opened.clone();
-        let redactor = prepared.redactor.clone();
-        let run = Run::open(opened.started_at, opened.clone());
-        let (world, ends) = open::wire(&prepared.dir(), &opened, Default::default(), &redactor, &doors)?;
-        let screen = Screen::take().map_err(terminal)?;
-        let (eyes, words) = Eyes::open(world, &run, ends.news.clone());
-        let ui = Ui { has_cluster: true, watching: true, focus: Pane::Pods, ..Ui::new(clock::now().wall) };
-        let answering = Answering::default();
-        let (prepared, live) = (Some(prepared), None);
-        let drawn = Instant::now();
-        let (left, stale) = (false, true);
-        Ok(Self { ui, run, theme, screen, eyes, words, ends, answering, prepared, live, doors, left, stale, drawn })
+        let mut looking = Looking::new(&prepared, &doors, theme)?;
+        looking.ui = Ui { has_cluster: true, watching: true, focus: Pane::Pods, ..looking.ui };
+        Ok(Self { looking, prepared: Some(prepared), live: None, doors, left: false, sick: None })
     }
 
     async fn go(&mut self) -> Result<(), Fault> {
-        let mut keys = EventStream::new();
-        let mut second = interval(Duration::from_secs(1));
-        let mut hangup = signal(SignalKind::hangup()).map_err(terminal)?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(terminal)?;
         while !self.left {
-            let frame = FRAME.saturating_sub(self.drawn.elapsed());
-            tokio::select! {
-                biased;
-                event = keys.next() => match event {
-                    Some(Ok(event)) => {
-                        if self.event(event).await? {
-                            keys = EventStream::new();
-                        }
-                    }
-                    Some(Err(_)) | None => self.left = true,
-                },
-                _ = hangup.recv() => self.left = true,
-                _ = terminate.recv() => self.left = true,
-                Some(word) = self.words.recv() => self.hear(word),
-                Some(seen) = self.ends.observations.recv() => self.see(seen),
-                _ = second.tick() => {
-                    self.ui.seen.cluster.tick(clock::now().wall);
-                    self.stale = true;
-                }
-                () = sleep(frame), if self.stale => self.draw()?,
+            let Some(acts) = self.looking.next().await? else { return Ok(()) };
+            for act in acts {
+                self.act(act).await?;
             }
+            self.looking.draw()?;
         }
         Ok(())
     }
 
-    /// True: somebody else had the terminal meanwhile.
-    async fn event(&mut self, event: Event) -> Result<bool, Fault> {
-        self.ui.now = clock::now().wall;
-        let acts = match event {
-            Event::Key(key) if key.kind != KeyEventKind::Release => update::key(&mut self.ui, &self.run, key),
-            Event::Paste(text) => {
-                update::paste(&mut self.ui, &text);
-                Vec::new()
+    async fn act(&mut self, act: Act) -> Result<(), Fault> {
+        match act {
+            Act::Look(look) => self.looking.eyes.look(look),
+            Act::Copy(text) => drop(self.looking.screen.copy(&text)),
+            Act::Quit => self.left = true,
+            Act::Command(command @ Command::Note { .. }) => drop(self.record(command)),
+            Act::Shell { pod, container } => {
+                self.shell(pod, container).await?;
+                self.looking.listen_again();
             }
-            _ => Vec::new(),
-        };
-        let mut lent = false;
-        for act in acts {
-            match act {
-                Act::Look(look) => self.eyes.look(look),
-                Act::Copy(text) => drop(self.screen.copy(&text)),
-                Act::Quit => self.left = true,
-                Act::Command(command @ Command::Note { .. }) => drop(self.record(command)),
-                Act::Shell(pod) => {
-                    self.shell(pod).await?;
-                    lent = true;
+            Act::Reveal(of) => {
+                let by = Actor::system(self.looking.run.opened().operator.name.clone(), Via::Console);
+                let fact = Box::new(Fact::SecretRevealed { by, object: of.to_string() });
+                if self.record(Command::Record { fact }) {
+                    self.looking.eyes.look(Look::Revealed(of));
                 }
-                Act::Suspend => {
-                    self.screen.leave();
-                    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TSTP);
-                    self.screen.back().map_err(terminal)?;
-                    lent = true;
-                }
-                _ => self.ui.status = Some("nothing is run here; `ripcord run RUNBOOK` does".into()),
             }
+            Act::Forward(model) => {
+                if self.record(Command::Note { text: format!("opens a port-forward to {}", model.leads_to()) }) {
+                    self.looking.eyes.forward(*model);
+                }
+            }
+            Act::CloseForwards => self.looking.eyes.close_forwards(),
+            Act::Troubleshoot(pod) => {
+                self.sick = Some(pod);
+                self.left = true;
+            }
+            Act::Suspend => self.looking.suspend()?,
+            _ => self.say("nothing is run here; `ripcord run RUNBOOK` does"),
         }
-        self.draw()?;
-        Ok(lent)
+        Ok(())
+    }
+
+    fn say(&mut self, words: impl Into<String>) {
+        self.looking.ui.status = Some(words.into());
+    }
+
+    /// The run for the pod that is sick: its namespace, its app, and the cursor on it.
+    fn troubleshooting(self) -> Option<(String, cli::Run)> {
+        let pod = self.sick?;
+        let cluster = &self.looking.ui.seen.cluster;
+        let app =
+            cluster.pods.get(&pod).and_then(|entry| entry.row.label("app")).map(|app| format!("selector=app={app}"));
+        let namespace = cluster.namespace.clone();
+        let param = std::iter::once(format!("namespace={namespace}")).chain(app).collect();
+        Some((namespace, cli::Run { runbook: "troubleshooting".into(), param, pod: Some(pod), ..cli::Run::default() }))
     }
 
     /// Into the trail of the run, which is opened by the first of them. False: it is not there.
@@ -183,46 +143,43 @@ impl Watch {
                     self.live = Some(live);
                 }
                 Err(fault) => {
-                    self.ui.status = Some(fault.message);
+                    self.say(fault.message);
                     return false;
                 }
             }
         }
         let Some(live) = &mut self.live else {
-            self.ui.status = Some("there is no trail to write to; nothing was done".into());
+            self.say("there is no trail to write to; nothing was done");
             return false;
         };
         let by = Actor::system(live.operator.clone(), Via::Console);
         match live.session.handle(clock::now(), &Input::Command { by, command }) {
             Ok(recorded) => {
                 let sequence = recorded.receipt.map_or(0, |receipt| receipt.sequence);
-                self.ui.status = Some(format!("recorded as #{sequence} of {}", live.run_id()));
+                let words = format!("recorded as #{sequence} of {}", live.run_id());
+                self.say(words);
                 true
             }
             Err(error) => {
-                self.ui.status = Some(error.to_string());
+                self.say(error.to_string());
                 false
             }
         }
     }
 
-    async fn shell(&mut self, pod: String) -> Result<(), Fault> {
-        let Some(cluster) = self.eyes.cluster().cloned() else {
-            self.ui.status = Some("the cluster is not there yet".into());
+    async fn shell(&mut self, pod: String, container: String) -> Result<(), Fault> {
+        let Some(cluster) = self.looking.eyes.cluster().cloned() else {
+            self.say("the cluster is not there yet");
             return Ok(());
         };
-        if self.run.opened().read_only {
-            self.ui.status = Some("this session is read-only: a shell could write".into());
-            return Ok(());
-        }
         if self.live.is_none() && !self.record(Command::Note { text: "looking on".into() }) {
             return Ok(());
         }
         let Some(run_dir) = self.live.as_ref().map(Live::run_dir) else { return Ok(()) };
-        let session = match Session::new(run_dir, self.eyes.pod_namespace(), pod) {
+        let session = match Session::new(run_dir, self.looking.eyes.pod_namespace(), pod, container) {
             Ok(session) => session,
             Err(why) => {
-                self.ui.status = Some(why);
+                self.say(why);
                 return Ok(());
             }
         };
@@ -230,27 +187,14 @@ impl Watch {
             return Ok(()); // nothing unrecorded runs
         }
         let Some(redactor) = self.live.as_ref().map(|live| live.redactor.clone()) else { return Ok(()) };
-        match session.attach(&cluster, &mut self.screen, &redactor).await? {
+        match session.attach(&cluster, &mut self.looking.screen, &redactor).await? {
             Ok(end) => {
                 let operator = self.live.as_ref().map(|live| live.operator.clone()).unwrap_or_default();
                 self.record(session.recorded(&operator, end.sha256));
             }
-            Err(error) => self.ui.status = Some(format!("no shell: {error:#}")),
+            Err(error) => self.say(format!("no shell: {error:#}")),
         }
         Ok(())
-    }
-
-    fn see(&mut self, first: Observation) {
-        take_in(&mut self.ui, first, &mut self.ends.observations);
-        self.stale = true;
-    }
-
-    fn hear(&mut self, word: Word) {
-        self.stale = true;
-        match word {
-            Word::Seen(seen) => self.eyes.hear(&mut self.ui, seen),
-            Word::Evidence { .. } | Word::Preview { .. } => {} // nothing here has steps
-        }
     }
 
     /// The run, if there was one, is over.
@@ -261,16 +205,5 @@ impl Watch {
         if live.session.handle(clock::now(), &Input::Command { by, command: done }).is_ok() {
             let _ = live.anchor();
         }
-    }
-
-    fn draw(&mut self) -> Result<(), Fault> {
-        self.ui.now = clock::now().wall;
-        let answers = |alert: &_| self.answering.names(alert);
-        let scene = Scene { ui: &self.ui, run: &self.run, theme: &self.theme, answers: &answers };
-        let mut reach = self.ui.reach;
-        self.screen.terminal.draw(|frame| reach = view::draw(frame, &scene)).map_err(terminal)?;
-        self.ui.reach = reach;
-        (self.stale, self.drawn) = (false, Instant::now());
-        Ok(())
     }
 }

@@ -3,7 +3,10 @@
 use std::{
     collections::HashMap,
     panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -16,7 +19,7 @@ use super::{
     kube::{
         self, act,
         connect::{Cluster, NoSuchContext},
-        forward::{self, Forward},
+        forward::{self, Forward, ForwardState},
         private_kubeconfig,
     },
     lock::Leave,
@@ -31,6 +34,7 @@ use crate::{
         message::{Done, Effect, Failure, Look, Measurement, Reading, Report, Started, Ticket},
     },
     observe::{Observation, alerts::AlertsNews},
+    redact::Redactor,
     runbook::{
         model::{Action, BaselineSpec, Helm, Kubernetes, PortForward, Risk},
         value::StepId,
@@ -43,6 +47,8 @@ use crate::{
 const NATIVE: Duration = Duration::from_secs(300);
 /// How long a preview may make a person wait.
 const PREVIEW: Duration = Duration::from_secs(10);
+/// In place of a step: asked for by a person who looks.
+const FROM_THE_PANES: &str = ":forward";
 
 #[derive(Clone)]
 pub struct World {
@@ -84,6 +90,54 @@ impl World {
     /// No such context, a credential plugin that failed, an unreadable kubeconfig.
     pub async fn cluster(&self) -> anyhow::Result<Cluster> {
         self.work(&Ticket::new("panes", 0), &Receipt::default(), None).cluster().await.cloned()
+    }
+
+    /// A port-forward that was asked for beside the run: open until the program ends or it is closed.
+    ///
+    /// # Errors
+    /// Nothing to forward to, a local port that is taken.
+    pub async fn forward(&self, model: &PortForward, namespace: &str) -> anyhow::Result<String> {
+        static COUNT: AtomicU32 = AtomicU32::new(1);
+        let mut here = self.cluster().await?;
+        namespace.clone_into(&mut here.namespace);
+        let forward = forward::open(&here, model).await?;
+        let words = format!("{} is at http://{}", forward.title, forward.local);
+        let ticket = Ticket::new(FROM_THE_PANES, COUNT.fetch_add(1, Ordering::Relaxed));
+        self.open_forwards().insert(ticket, forward);
+        Ok(words)
+    }
+
+    /// Those that were asked for beside the run.
+    pub fn close_forwards(&self) {
+        self.open_forwards().retain(|ticket, _| ticket.step.as_str() != FROM_THE_PANES);
+    }
+
+    /// All that are open, steps' own too, as the header says them; false: the last connection found nothing.
+    pub fn forwards(&self) -> Vec<(String, bool)> {
+        let open = self.open_forwards();
+        let mut said: Vec<_> = open
+            .values()
+            .map(|forward| match forward.state() {
+                ForwardState::Up => (format!("fwd :{} {}", forward.local.port(), forward.title), true),
+                ForwardState::Down(why) => (format!("fwd :{} DOWN {why}", forward.local.port()), false),
+            })
+            .collect();
+        said.sort();
+        said
+    }
+
+    fn open_forwards(&self) -> std::sync::MutexGuard<'_, HashMap<Ticket, Forward>> {
+        self.forwards.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until the kubeconfig changes underneath; answers what to say of it.
+    pub async fn kubeconfig_changed(&self, cluster: &Cluster) -> String {
+        kube::connect::next_change(cluster, &self.place.connect).await
+    }
+
+    /// Text for the screen, without the values of secrets.
+    pub fn redactor(&self) -> &Redactor {
+        &self.place.redactor
     }
 
     /// The run is closed: what others wait for is given back.
@@ -192,7 +246,7 @@ impl Performer for World {
                 }
             }
             Effect::CloseForward { ticket } => {
-                self.forwards.lock().unwrap_or_else(PoisonError::into_inner).remove(&ticket);
+                self.open_forwards().remove(&ticket);
             }
         }
     }

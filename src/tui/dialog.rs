@@ -87,6 +87,13 @@ pub enum Kind {
     Quit {
         yes: bool,
     },
+    /// A shell, in which of the running containers.
+    Shell {
+        pod: String,
+        containers: Vec<String>,
+        at: usize,
+        yes: bool,
+    },
     Help,
     Trail {
         up: usize,

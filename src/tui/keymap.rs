@@ -2,7 +2,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::state::Pane;
+use super::state::{Pane, Ui};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cmd {
@@ -43,6 +43,9 @@ pub enum Cmd {
     Describe,
     Yaml,
     Shell,
+    Reveal,
+    /// The runbook for trouble, with the pod under the cursor.
+    Troubleshoot,
     Wide,
     BadOnly,
     EventsAbout,
@@ -57,17 +60,20 @@ pub enum Cmd {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Where {
     Everywhere,
+    /// Where there are steps: not while one only looks on.
+    Steps,
     /// Any pane that shows the cluster.
     Cluster,
     In(&'static [Pane]),
 }
 
 impl Where {
-    pub fn holds(self, focus: Pane, has_cluster: bool) -> bool {
+    pub fn holds(self, ui: &Ui) -> bool {
         match self {
             Self::Everywhere => true,
-            Self::Cluster => has_cluster,
-            Self::In(panes) => panes.contains(&focus),
+            Self::Steps => !ui.watching,
+            Self::Cluster => ui.has_cluster,
+            Self::In(panes) => panes.contains(&ui.focus),
         }
     }
 }
@@ -83,6 +89,10 @@ pub struct Entry {
 
 const fn all(keys: &'static str, cmd: Cmd, words: &'static str, bar: Option<&'static str>) -> Entry {
     Entry { keys, cmd, words, bar, at: Where::Everywhere }
+}
+
+const fn step(keys: &'static str, cmd: Cmd, words: &'static str, bar: Option<&'static str>) -> Entry {
+    Entry { keys, cmd, words, bar, at: Where::Steps }
 }
 
 const fn live(keys: &'static str, cmd: Cmd, words: &'static str, bar: Option<&'static str>) -> Entry {
@@ -102,12 +112,12 @@ const fn only(
 const FILTERED: &[Pane] = &[Pane::Pods, Pane::Events, Pane::Logs, Pane::Output, Pane::Page];
 
 pub const TABLE: &[Entry] = &[
-    all("r", Cmd::Run, "run the step: a preview, then one key", Some("run")),
-    all("s", Cmd::Skip, "skip with a reason", Some("skip")),
-    all("m", Cmd::Mark, "mark: tick items, or say it is done", Some("mark")),
-    all("z", Cmd::Ripcord, "the ripcord: the way back, from any state", Some("rollback")),
+    step("r", Cmd::Run, "run the step: a preview, then one key", Some("run")),
+    step("s", Cmd::Skip, "skip with a reason", Some("skip")),
+    step("m", Cmd::Mark, "mark: tick items, or say it is done", Some("mark")),
+    step("z", Cmd::Ripcord, "the ripcord: the way back, from any state", Some("rollback")),
     all("a", Cmd::Note, "add a note to the trail", Some("note")),
-    all(":", Cmd::Palette, "commands: note, ns, alerts, trail, abort, q", Some("cmd")),
+    all(":", Cmd::Palette, "commands: ns describe yaml logs since forward note abort q", Some("cmd")),
     all("?", Cmd::Help, "keys", Some("help")),
     only(FILTERED, "/", Cmd::Filter, "filter; !text inverts, -l k=v takes labels", Some("filter")),
     all("Tab", Cmd::FocusNext, "next pane; Shift-Tab the one before", Some("pane")),
@@ -118,7 +128,8 @@ pub const TABLE: &[Entry] = &[
     live("d", Cmd::Describe, "describe the pod under the cursor", Some("desc")),
     live("y", Cmd::Yaml, "its YAML, secrets masked", Some("yaml")),
     live("p", Cmd::PreviousLogs, "logs of its previous container", None),
-    live("x", Cmd::Shell, "a shell in it; the session is recorded", None),
+    live("x", Cmd::Shell, "a shell in it: asks first; the session is recorded", None),
+    live("T", Cmd::Troubleshoot, "the troubleshooting runbook, with that pod chosen", None),
     live("e", Cmd::EventsAbout, "events of that pod only, and back", None),
     all("q, Ctrl-c", Cmd::Quit, "leave; the run stays open and can be resumed", Some("quit")),
     only(&[Pane::Pods], "w", Cmd::Wide, "wide: IP and node", None),
@@ -127,6 +138,7 @@ pub const TABLE: &[Entry] = &[
     only(&[Pane::Logs], "w", Cmd::Wide, "wrap long lines", None),
     only(&[Pane::Logs], "t", Cmd::Times, "times, and without", None),
     only(&[Pane::Logs, Pane::Page], "n, N", Cmd::SearchNext, "next, previous place of what / found", None),
+    only(&[Pane::Page], "R", Cmd::Reveal, "show what is masked; that is recorded", Some("reveal")),
     only(&[Pane::Metrics], "Enter", Cmd::Open, "the chart of the row", None),
     only(&[Pane::Metrics], "h, l", Cmd::Left, "in a chart: the cursor", None),
     only(&[Pane::Metrics], "+, _", Cmd::Larger, "in a chart: closer, wider", None),
@@ -137,7 +149,7 @@ pub const TABLE: &[Entry] = &[
     all("Ctrl-d, Ctrl-u", Cmd::PageDown, "scroll a page; PgDn, PgUp", None),
     all("+, _", Cmd::Larger, "the focused pane larger, smaller", None),
     all("[, ]", Cmd::TabLeft, "previous, next tab (small screens)", None),
-    all("c", Cmd::Copy, "copy the step's command", None),
+    all("c", Cmd::Copy, "copy: the command, the pod's name, the event, the line, the page", None),
     all("A", Cmd::Alerts, "what fires, and which runbook answers", None),
     all("@", Cmd::Trail, "the trail", None),
     all("Ctrl-r", Cmd::Reconnect, "reconnect now", None),
@@ -208,6 +220,8 @@ fn letter(c: char) -> Option<Cmd> {
         'd' => Cmd::Describe,
         'y' => Cmd::Yaml,
         'x' => Cmd::Shell,
+        'R' => Cmd::Reveal,
+        'T' => Cmd::Troubleshoot,
         'w' => Cmd::Wide,
         'W' => Cmd::BadOnly,
         't' => Cmd::Times,

@@ -4,6 +4,7 @@ pub mod dialog;
 pub mod edit;
 pub mod keymap;
 pub mod library;
+pub mod look;
 pub mod state;
 pub mod terminal;
 pub mod text;

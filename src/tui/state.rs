@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::{
     dialog::Dialog,
     edit::Edit,
+    look::{Look, Named},
     view::{
         live::{LivePane, LiveState},
         metrics::MetricsState,
@@ -17,7 +18,7 @@ use crate::{
     observe::{
         Observation, alerts::AlertsView, cluster::ClusterView, logs::LogView, metrics::MetricsView, output::OutputTail,
     },
-    runbook::value::StepId,
+    runbook::{model::PortForward, value::StepId},
 };
 
 /// The panes, in the order of their numbers. `Page` and `Alerts` have none: they are opened over the others.
@@ -155,6 +156,8 @@ pub struct Ui {
     pub charts: MetricsState,
     pub alert: usize,
     pub status: Option<String>,
+    /// Open port-forwards, as the header says them, and whether the last connection came through.
+    pub forwards: Vec<(String, bool)>,
     pub trail: VecDeque<TrailLine>,
     /// The newest line that is an act or an answer, not a reading.
     pub last_act: Option<TrailLine>,
@@ -247,27 +250,6 @@ impl Ui {
     }
 }
 
-/// Whose logs the operator wants to see.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LogsOf {
-    Pod(String),
-    Selector(String),
-}
-
-/// What the operator wants to see beside the steps; nothing of it acts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Look {
-    Describe(String),
-    Yaml(String),
-    Logs {
-        of: LogsOf,
-        previous: bool,
-    },
-    /// The panes look at another namespace; the run's target stays.
-    Namespace(String),
-    Reconnect,
-}
-
 /// What the console asks of the program.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Act {
@@ -280,7 +262,18 @@ pub enum Act {
     /// What the server says the step would change, for its preview.
     Preview(StepId),
     Look(Look),
-    Shell(String),
+    /// A shell in a container of a pod; it was confirmed.
+    Shell {
+        pod: String,
+        container: String,
+    },
+    /// The values of a Secret; recorded before they are shown.
+    Reveal(Named),
+    Forward(Box<PortForward>),
+    /// Those that were opened from the panes.
+    CloseForwards,
+    /// The runbook for trouble, with this pod chosen.
+    Troubleshoot(String),
     Suspend,
     Quit,
 }

@@ -5,6 +5,7 @@ use std::{path::PathBuf, time::Duration};
 
 use tokio::sync::mpsc;
 
+use super::redacted::redact;
 use crate::{
     app::clock,
     effects::{
@@ -24,12 +25,14 @@ use crate::{
         freshness::{Trouble, TroubleKind},
     },
     pace,
+    redact::Redactor,
     runbook::{
-        model::{Action, PaneFilter, Runbook},
+        model::{Action, PaneFilter, PortForward, Runbook},
         value::StepId,
     },
     tui::{
-        state::{LogsOf, Look, Pane, Ui},
+        look::{LogsOf, Look, Named},
+        state::{Pane, Ui},
         view::live::Page,
     },
     visible,
@@ -42,11 +45,21 @@ pub enum Word {
     Preview { step: StepId, lines: Vec<String> },
 }
 
-/// What a look found, or why it found nothing.
+/// What a look found.
 pub enum Seen {
     Cluster(Box<Cluster>),
     Page(Page),
-    Failed(String),
+    /// What came of it, in a line.
+    Said(String),
+}
+
+/// Which text of an object.
+#[derive(Clone, Copy)]
+enum Show {
+    Description,
+    Yaml,
+    /// With the values of a Secret.
+    Revealed,
 }
 
 /// Until the cluster is there it is tried again this often.
@@ -61,6 +74,9 @@ pub struct Eyes {
     logs: Option<LogHub>,
     spec: PaneSpec,
     follow: Option<PaneFilter>,
+    /// What the logs pane shows, and from when on.
+    shown: Option<(LogsOf, bool)>,
+    since: Option<u64>,
     retry: std::sync::Arc<tokio::sync::Notify>,
 }
 
@@ -86,6 +102,8 @@ impl Eyes {
             logs: None,
             spec,
             follow,
+            shown: None,
+            since: None,
             retry: Default::default(),
         };
         if has_cluster(run) {
@@ -103,9 +121,16 @@ impl Eyes {
 
     pub fn look(&mut self, look: Look) {
         match look {
-            Look::Describe(pod) => self.page(pod, false),
-            Look::Yaml(pod) => self.page(pod, true),
-            Look::Logs { of, previous } => self.logs(&of, previous),
+            Look::Describe(of) => self.page(of, Show::Description),
+            Look::Yaml(of) => self.page(of, Show::Yaml),
+            Look::Revealed(of) => self.page(of, Show::Revealed),
+            Look::Logs { of, previous } => self.logs(of, previous),
+            Look::Since(seconds) => {
+                self.since = seconds;
+                if let Some((of, previous)) = self.shown.take() {
+                    self.logs(of, previous);
+                }
+            }
             Look::Namespace(name) => self.namespace(name),
             Look::Reconnect => self.reconnect(),
         }
@@ -118,7 +143,7 @@ impl Eyes {
                 ui.live.page = Some(page);
                 ui.open_over(Pane::Page);
             }
-            Seen::Failed(why) => ui.status = Some(why),
+            Seen::Said(words) => ui.status = Some(words),
         }
     }
 
@@ -155,11 +180,28 @@ impl Eyes {
         if self.spec.namespace.is_empty() {
             self.spec.namespace.clone_from(&cluster.namespace);
         }
+        self.heed_the_kubeconfig(cluster.clone());
         self.cluster = Some(cluster);
         self.watch();
         if let Some(selector) = self.follow.as_ref().and_then(|follow| follow.selector.clone()) {
-            self.logs(&LogsOf::Selector(selector), false);
+            self.logs(LogsOf::Selector(selector), false);
         }
+    }
+
+    /// A run stays pinned; that the file says something else now is only said.
+    fn heed_the_kubeconfig(&self, cluster: Cluster) {
+        if cluster.kubeconfig.is_none() {
+            return; // a service account, or the demo's own
+        }
+        let (world, words) = (self.world.clone(), self.words.clone());
+        tokio::spawn(async move {
+            loop {
+                let said = world.kubeconfig_changed(&cluster).await;
+                if words.send(Word::Seen(Seen::Said(said))).await.is_err() {
+                    return;
+                }
+            }
+        });
     }
 
     fn watch(&mut self) {
@@ -185,39 +227,73 @@ impl Eyes {
         }
     }
 
-    fn logs(&mut self, of: &LogsOf, previous: bool) {
+    fn logs(&mut self, whose: LogsOf, previous: bool) {
         let Some(cluster) = &self.cluster else { return };
         let container = self.follow.as_ref().and_then(|follow| follow.container.clone());
-        let (of, container, title) = match of {
+        let (of, container, title) = match &whose {
             LogsOf::Pod(name) => (LogOf::Pod(name.clone()), None, format!("pod/{name}")),
             LogsOf::Selector(selector) => (LogOf::Selector(selector.clone()), container, format!("-l {selector}")),
         };
-        let query = LogQuery { follow: !previous, previous, ..LogQuery::default() };
+        let title = self.since.map_or(title.clone(), |seconds| format!("{title}  since {seconds}s"));
+        let usual = LogQuery::default();
+        let tail = if self.since.is_some() { None } else { usual.tail };
+        let query = LogQuery { follow: !previous, previous, since: self.since, tail };
         let spec = LogSpec { namespace: self.spec.namespace.clone(), of, container, query, title };
+        self.shown = Some((whose, previous));
         self.logs = None;
         self.logs = Some(LogHub::start(cluster, spec, self.news.clone()));
     }
 
     /// `d` and `y`: the text comes as a page.
-    fn page(&self, pod: String, as_yaml: bool) {
+    fn page(&self, named: Named, show: Show) {
         let Some(cluster) = self.cluster.clone() else { return };
-        let (words, namespace) = (self.words.clone(), self.spec.namespace.clone());
+        let (world, words, namespace) = (self.world.clone(), self.words.clone(), self.spec.namespace.clone());
         tokio::spawn(async move {
-            let of = ObjectRef { kind: "Pod".into(), name: pod.clone(), namespace: Some(namespace) };
-            let (what, lines) = if as_yaml {
-                ("YAML", describe::yaml(&cluster, &of, false).await)
-            } else {
-                ("Describe", describe::describe(&cluster, &of).await)
+            let of = ObjectRef { kind: named.kind.clone(), name: named.name.clone(), namespace: Some(namespace) };
+            let (what, lines) = match show {
+                Show::Description => ("Describe", describe::describe(&cluster, &of).await),
+                Show::Yaml => ("YAML", describe::yaml(&cluster, &of, false).await),
+                Show::Revealed => ("YAML revealed", describe::yaml(&cluster, &of, true).await),
             };
             let seen = match lines {
                 Ok(lines) => {
-                    let lines = lines.iter().map(|line| visible::line(line).into_owned()).collect();
-                    Seen::Page(Page { title: format!("{what} pod/{pod}"), lines, ..Page::default() })
+                    let clean = |line: &String| world.redactor().redact(&visible::line(line)).into_owned();
+                    let lines: Vec<String> = lines.iter().map(clean).collect();
+                    let masked = lines.iter().any(|line| line.contains(describe::MASK));
+                    Seen::Page(Page {
+                        title: format!("{what} {named}"),
+                        lines,
+                        of: Some(named),
+                        masked,
+                        ..Page::default()
+                    })
                 }
-                Err(error) => Seen::Failed(format!("{what} of {pod}: {error:#}")),
+                Err(error) => Seen::Said(format!("{what} of {named}: {error:#}")),
             };
             let _ = words.send(Word::Seen(seen)).await;
         });
+    }
+
+    /// `:forward`: what came of it is said; while it is open the header has it.
+    pub fn forward(&self, model: PortForward) {
+        let (world, words, namespace) = (self.world.clone(), self.words.clone(), self.spec.namespace.clone());
+        tokio::spawn(async move {
+            let said = match world.forward(&model, &namespace).await {
+                Ok(said) => said,
+                Err(error) => format!("no port-forward: {error:#}"),
+            };
+            let _ = words.send(Word::Seen(Seen::Said(said))).await;
+        });
+    }
+
+    pub fn close_forwards(&self) {
+        self.world.close_forwards();
+    }
+
+    /// Once a second: what only time changes.
+    pub fn second(&self, ui: &mut Ui) {
+        ui.forwards = self.world.forwards();
+        ui.seen.cluster.tick(clock::now().wall);
     }
 
     /// A file's hash is worked out beside the loop: it may be large.
@@ -248,12 +324,12 @@ impl Eyes {
 }
 
 /// Takes in all that waits, up to a bound: a flood must not keep a key waiting.
-pub fn take_in(ui: &mut Ui, first: Observation, rest: &mut mpsc::Receiver<Observation>) {
+pub fn take_in(ui: &mut Ui, secrets: &Redactor, first: Observation, rest: &mut mpsc::Receiver<Observation>) {
     const MOST: usize = 4096;
     let now = clock::now().wall;
-    ui.seen.take(now, first);
-    for _ in 1..MOST {
-        let Ok(seen) = rest.try_recv() else { return };
+    let waiting = std::iter::from_fn(|| rest.try_recv().ok());
+    for mut seen in std::iter::once(first).chain(waiting).take(MOST) {
+        redact(&mut seen, secrets);
         ui.seen.take(now, seen);
     }
 }

@@ -2,8 +2,11 @@
 
 pub mod answering;
 pub mod eyes;
+pub mod looking;
+mod redacted;
 pub mod shell;
 mod tty;
+pub mod waiting;
 
 use std::time::{Duration, Instant};
 
@@ -35,6 +38,7 @@ use crate::{
     session::{Now, Receipt, SessionError},
     tui::{
         dialog::Dialog,
+        look::Look,
         state::{Act, TrailLine, Ui},
         terminal::Screen,
         theme::Theme,
@@ -90,6 +94,7 @@ pub async fn drive(mut live: Live, theme: Theme, command: Option<Command>) -> Re
     let mut ui = Ui::new(clock::now().wall);
     let run = live.session.run();
     (ui.has_cluster, ui.has_metrics) = (eyes::has_cluster(run), eyes::has_metrics(run));
+    ui.live.selected = live.pod.take().map(Into::into);
     let world = live.session.performer().clone();
     let (eyes, words) = Eyes::open(world, live.session.run(), live.ends.news.clone());
     let (left, anchored, refused, stale) = (None, false, false, true);
@@ -224,10 +229,25 @@ impl Console {
                 }
             }
             Act::Look(look) => self.eyes.look(look),
-            Act::Shell(pod) => {
-                self.shell(pod).await?;
+            Act::Shell { pod, container } => {
+                self.shell(pod, container).await?;
                 *keys = EventStream::new();
             }
+            Act::Reveal(of) => {
+                let by = Actor::system(self.live.operator.clone(), Via::Console);
+                self.command(Command::Record { fact: Box::new(Fact::SecretRevealed { by, object: of.to_string() }) });
+                if self.may_act() {
+                    self.eyes.look(Look::Revealed(of));
+                }
+            }
+            Act::Forward(model) => {
+                self.command(Command::Note { text: format!("opens a port-forward to {}", model.leads_to()) });
+                if self.may_act() {
+                    self.eyes.forward(*model);
+                }
+            }
+            Act::CloseForwards => self.eyes.close_forwards(),
+            Act::Troubleshoot(_) => {} // only while one looks on
             Act::Suspend => self.suspend(keys)?,
             Act::Quit => self.let_go("q"),
         }
@@ -287,6 +307,11 @@ impl Console {
         update::raise(&mut self.ui, self.live.session.run());
     }
 
+    /// What was to be recorded first is: nothing unrecorded is done.
+    fn may_act(&self) -> bool {
+        !self.refused && self.ui.halted.is_none()
+    }
+
     fn remember(&mut self, now: Now, receipt: &Receipt, facts: &[Fact]) {
         for fact in facts {
             if let Fact::StepIntent(intent) = fact {
@@ -303,7 +328,7 @@ impl Console {
 
     /// Drawn once for all of it. What is frozen is drawn as it was; what is seen goes on.
     fn see(&mut self, first: Observation) {
-        eyes::take_in(&mut self.ui, first, &mut self.live.ends.observations);
+        eyes::take_in(&mut self.ui, &self.live.redactor, first, &mut self.live.ends.observations);
         self.stale = true;
     }
 
@@ -327,8 +352,7 @@ impl Console {
     }
 
     fn second(&mut self) {
-        let now = clock::now().wall;
-        self.ui.seen.cluster.tick(now);
+        self.eyes.second(&mut self.ui);
         self.stale = true;
     }
 

@@ -27,6 +27,7 @@ use crate::{
 pub struct Session {
     pub namespace: String,
     pub pod: String,
+    pub container: String,
     pub run_dir: PathBuf,
     /// Of the recording, inside the run's folder of outputs.
     pub name: String,
@@ -34,25 +35,27 @@ pub struct Session {
 
 impl Session {
     /// Its folder is there, its recording has a name of its own.
-    pub fn new(run_dir: PathBuf, namespace: &str, pod: String) -> Result<Self, String> {
+    pub fn new(run_dir: PathBuf, namespace: &str, pod: String, container: String) -> Result<Self, String> {
         static COUNT: AtomicU32 = AtomicU32::new(1);
         output::folder(&run_dir).map_err(|error| format!("nothing unrecorded runs: {error}"))?;
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("shell-{}-{number}.cast", std::process::id());
-        Ok(Self { namespace: namespace.to_owned(), pod, run_dir, name })
+        Ok(Self { namespace: namespace.to_owned(), pod, container, run_dir, name })
     }
 
     /// What the trail says before anything is typed.
     pub fn announced(&self) -> Command {
-        let text = format!("opens a shell in {} / {}; recorded in {FOLDER}/{}", self.namespace, self.pod, self.name);
+        let Self { namespace, pod, container, name, .. } = self;
+        let text = format!("opens a shell in {namespace} / {pod}, container {container}; recorded in {FOLDER}/{name}");
         Command::Note { text }
     }
 
     /// The fact that names the recording once it is whole.
     pub fn recorded(&self, by: &str, sha256: String) -> Command {
         let by = Actor::system(by.to_owned(), Via::Console);
-        let (pod, file) = (self.pod.clone(), format!("{FOLDER}/{}", self.name));
-        Command::Record { fact: Box::new(Fact::ShellRecorded { by, pod, container: String::new(), file, sha256 }) }
+        let (pod, container) = (self.pod.clone(), self.container.clone());
+        let file = format!("{FOLDER}/{}", self.name);
+        Command::Record { fact: Box::new(Fact::ShellRecorded { by, pod, container, file, sha256 }) }
     }
 
     /// Has the terminal until the shell ends.
@@ -66,7 +69,7 @@ impl Session {
         let spec = ShellSpec {
             namespace: self.namespace.clone(),
             pod: self.pod.clone(),
-            container: None,
+            container: Some(self.container.clone()),
             command: shell::DEFAULT.map(str::to_owned).to_vec(),
             columns,
             rows,
@@ -87,16 +90,12 @@ impl Session {
 
 impl Console {
     /// Returns when the shell has ended; the fact names its recording.
-    pub(super) async fn shell(&mut self, pod: String) -> Result<(), Fault> {
-        if self.live.session.run().opened().read_only {
-            self.ui.status = Some("this session is read-only: a shell could write".into());
-            return Ok(());
-        }
+    pub(super) async fn shell(&mut self, pod: String, container: String) -> Result<(), Fault> {
         let Some(cluster) = self.eyes.cluster().cloned() else {
             self.ui.status = Some("the cluster is not there yet".into());
             return Ok(());
         };
-        let session = match Session::new(self.live.run_dir(), self.eyes.pod_namespace(), pod) {
+        let session = match Session::new(self.live.run_dir(), self.eyes.pod_namespace(), pod, container) {
             Ok(session) => session,
             Err(why) => {
                 self.ui.status = Some(why);
@@ -104,8 +103,8 @@ impl Console {
             }
         };
         self.command(session.announced());
-        if self.refused || self.ui.halted.is_some() {
-            return Ok(()); // nothing unrecorded runs
+        if !self.may_act() {
+            return Ok(());
         }
         match session.attach(&cluster, &mut self.screen, &self.live.redactor).await? {
             Ok(end) => {

@@ -450,6 +450,15 @@ pub struct PortForward {
     pub until: Option<Goto>,
 }
 
+impl PortForward {
+    /// `service ml-api`
+    pub fn leads_to(&self) -> String {
+        let named = [("service", &self.service), ("pod", &self.pod), ("deployment", &self.deployment)];
+        let named = named.into_iter().filter_map(|(kind, name)| Some(format!("{kind} {}", name.as_ref()?)));
+        named.collect::<Vec<_>>().join(", ")
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Notify {

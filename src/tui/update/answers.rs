@@ -20,7 +20,8 @@ use crate::{
     tui::{
         dialog::{Choosing, Evidence, Kind, Line},
         edit::Edit,
-        state::{Act, Look, Pane, Ui},
+        look::Look,
+        state::{Act, Pane, Ui},
     },
 };
 
@@ -110,6 +111,15 @@ pub fn input(step: &StepId, fields: &[(String, Edit)], row: &mut usize, code: Ke
     }
 }
 
+pub fn shell(pod: &str, containers: &[String], at: &mut usize, yes: &mut bool, code: KeyCode) -> Option<Vec<Act>> {
+    let picks = matches!(code, KeyCode::Down | KeyCode::Up | KeyCode::Char('j' | 'k'));
+    if picks && moved(at, containers.len(), code) {
+        return None;
+    }
+    let container = containers.get(*at).cloned().unwrap_or_default();
+    yes_no(yes, code).map(|yes| if yes { vec![Act::Shell { pod: pod.to_owned(), container }] } else { Vec::new() })
+}
+
 pub fn failure(ui: &mut Ui, run: &Run, step: &StepId, row: &mut usize, code: KeyCode) -> Option<Vec<Act>> {
     let options = failure_options(run, step);
     if moved(row, options.len(), code) {
@@ -191,6 +201,9 @@ pub fn line(ui: &mut Ui, run: &Run, line: Line, text: &str) -> Vec<Act> {
 
 fn palette(ui: &mut Ui, run: &Run, text: &str) -> Vec<Act> {
     let (word, rest) = text.split_once(' ').map_or((text, ""), |(word, rest)| (word, rest.trim()));
+    if let Some(acts) = super::pods::words(ui, word, rest) {
+        return acts;
+    }
     match (word, rest) {
         ("q" | "quit", _) => return quit(ui, run),
         ("note", "") => ask_line(ui, Line::Note),
@@ -214,7 +227,7 @@ fn palette(ui: &mut Ui, run: &Run, text: &str) -> Vec<Act> {
         }
         (other, _) => {
             ui.status = Some(format!(
-                "«{other}» is no command; there are note, ns, ctx, runbook, alerts, trail, abort, help, q"
+                "«{other}» is no command; there are note, ns, describe, yaml, logs, since, forward, ctx, runbook, alerts, trail, abort, help, q"
             ));
         }
     }

@@ -115,6 +115,7 @@ fn choose(ui: &mut Ui, run: &Run, mut dialog: Dialog, key: KeyEvent) -> Vec<Act>
         Kind::Help => return help(ui, dialog, code),
         Kind::Trail { up } => scroll_trail(up, code),
         Kind::Quit { yes } => yes_no(yes, code).map(|yes| if yes { vec![Act::Quit] } else { Vec::new() }),
+        Kind::Shell { pod, containers, at, yes } => answers::shell(pod, containers, at, yes, code),
         Kind::Ripcord { why, yes } => yes_no(yes, code).map(|yes| {
             let command = Command::Rollback { why: why.clone() };
             if yes { vec![Act::Command(command)] } else { Vec::new() }

@@ -1,8 +1,10 @@
 //! From a key to what follows: pure over (Ui, Run). Nothing is drawn and nothing is done here.
 
 mod answers;
+mod copy;
 mod dialogs;
 mod panes;
+mod pods;
 #[cfg(test)]
 mod tests;
 
@@ -23,7 +25,10 @@ use crate::{
         fact::Tick,
         state::{Lane, Phase},
     },
-    runbook::{model::Action, value::StepId},
+    runbook::{
+        model::{Action, InputField, Pick},
+        value::StepId,
+    },
 };
 
 /// A key, wherever it belongs.
@@ -117,10 +122,10 @@ fn command(ui: &mut Ui, run: &Run, cmd: Cmd) -> Vec<Act> {
         Cmd::Note => ask_line(ui, Line::Note),
         Cmd::Quit => return quit(ui, run),
         Cmd::Suspend => return vec![Act::Suspend],
-        Cmd::Copy => return copy(ui, run),
+        Cmd::Copy => return copy::copy(ui, run),
         Cmd::Ripcord => ripcord(ui, run, "the operator pulled the ripcord"),
         Cmd::Run => return answer(ui, run),
-        Cmd::Open => return panes::open(ui).unwrap_or_else(|| answer(ui, run)),
+        Cmd::Open => return panes::open(ui, run).unwrap_or_else(|| answer(ui, run)),
         Cmd::Mark => mark(ui, run),
         Cmd::Skip => skip(ui, run),
         other => return panes::command(ui, run, other),
@@ -135,23 +140,6 @@ fn quit(ui: &mut Ui, run: &Run) -> Vec<Act> {
     }
     show(ui, Kind::Quit { yes: false });
     Vec::new()
-}
-
-fn copy(ui: &mut Ui, run: &Run) -> Vec<Act> {
-    let command = looked_at(ui, run).and_then(|id| {
-        let done = run.state(&id).and_then(|state| state.intent.as_ref()).map(|intent| intent.command.clone());
-        done.or_else(|| run.intent_for(&id, ui.selection().as_ref()).ok().map(|intent| intent.command))
-    });
-    match command {
-        Some(command) => {
-            ui.status = Some(format!("copied: {}", command.lines().next().unwrap_or_default()));
-            vec![Act::Copy(command)]
-        }
-        None => {
-            ui.status = Some("nothing to copy here yet".into());
-            Vec::new()
-        }
-    }
 }
 
 /// The one way to the way back: its preview. Nothing else in the console begins it.
@@ -219,7 +207,7 @@ fn open(ui: &mut Ui, run: &Run, ask: &Ask) -> Vec<Act> {
             Kind::Approval { step: step.clone(), who: Edit::default(), note: Edit::default(), field: 0 }
         }
         Ask::Decision { step } => Kind::Decision { step: step.clone(), row: 0, answer: None },
-        Ask::Input { step } => Kind::Input { step: step.clone(), fields: fields(run, step), row: 0 },
+        Ask::Input { step } => Kind::Input { step: step.clone(), fields: fields(ui, run, step), row: 0 },
         Ask::Failure { step, .. } => Kind::Failure { step: step.clone(), row: 0 },
         Ask::Unknown { step, .. } => Kind::Unknown { step: step.clone(), row: 0 },
         Ask::Guard { guard, .. } => Kind::Guard { guard: *guard, row: 0 },
@@ -239,16 +227,24 @@ fn first_open(run: &Run, step: &StepId) -> usize {
     list.items.iter().position(|item| !done(&item.id)).unwrap_or(0)
 }
 
-fn fields(run: &Run, step: &StepId) -> Vec<(String, Edit)> {
+/// What is asked for, with what is known already: the default, or the pod under the cursor.
+fn fields(ui: &Ui, run: &Run, step: &StepId) -> Vec<(String, Edit)> {
     let Some(Action::Input(fields)) =
         run.state(step).and_then(|state| state.intent.as_deref()).map(|intent| &intent.action)
     else {
         return Vec::new();
     };
     let plain = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let under_the_cursor = |field: &InputField| {
+        let pod = (field.pick == Some(Pick::Pods)).then(|| ui.live.pod(&ui.shown().cluster))?;
+        pod.map(str::to_owned)
+    };
     fields
         .iter()
-        .map(|(name, field)| (name.clone(), Edit::of(field.default.as_ref().map(plain).unwrap_or_default())))
+        .map(|(name, field)| {
+            let value = field.default.as_ref().map(plain).or_else(|| under_the_cursor(field));
+            (name.clone(), Edit::of(value.unwrap_or_default()))
+        })
         .collect()
 }
 

@@ -2,13 +2,15 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use super::pods;
 use crate::{
     engine::Run,
     runbook::value::StepId,
     tui::{
         edit::Edit,
         keymap::Cmd,
-        state::{Act, LogsOf, Look, Pane, Ui},
+        look::Look,
+        state::{Act, Pane, Ui},
     },
 };
 
@@ -61,36 +63,16 @@ pub fn command(ui: &mut Ui, run: &Run, cmd: Cmd) -> Vec<Act> {
             ui.status = Some("reconnecting".into());
             return vec![Act::Look(Look::Reconnect)];
         }
-        other => return about_pod(ui, other),
+        Cmd::Reveal => return pods::reveal(ui),
+        other => return pods::command(ui, run, other),
     }
     Vec::new()
 }
 
-/// `l p d y x`: about the pod under the cursor.
-fn about_pod(ui: &mut Ui, cmd: Cmd) -> Vec<Act> {
-    let Some(name) = ui.live.pod(&ui.shown().cluster).map(str::to_owned) else {
-        let why =
-            if ui.has_cluster { "there is no pod under the cursor (pane 3)" } else { "this run looks at no cluster" };
-        ui.status = Some(why.into());
-        return Vec::new();
-    };
-    match cmd {
-        Cmd::Logs | Cmd::PreviousLogs => {
-            ui.focus_on(Pane::Logs);
-            ui.live.logs_end = None;
-            vec![Act::Look(Look::Logs { of: LogsOf::Pod(name), previous: cmd == Cmd::PreviousLogs })]
-        }
-        Cmd::Describe => vec![Act::Look(Look::Describe(name))],
-        Cmd::Yaml => vec![Act::Look(Look::Yaml(name))],
-        Cmd::Shell => vec![Act::Shell(name)],
-        _ => Vec::new(),
-    }
-}
-
 /// Enter where a pane has something of its own to open.
-pub fn open(ui: &mut Ui) -> Option<Vec<Act>> {
+pub fn open(ui: &mut Ui, run: &Run) -> Option<Vec<Act>> {
     match ui.focus {
-        Pane::Pods => Some(about_pod(ui, Cmd::Describe)),
+        Pane::Pods => Some(pods::command(ui, run, Cmd::Describe)),
         Pane::Metrics => {
             ui.charts.open();
             ui.full = true;

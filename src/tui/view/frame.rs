@@ -85,12 +85,20 @@ fn health<'a>(scene: &Scene<'_>) -> Vec<Span<'a>> {
     }
     words.extend(seen.metrics.word(now).map(|(word, of)| (word, of.into())));
     words.extend(seen.alerts.word(now).map(|(word, of)| (word, of.into())));
+    words.extend(forwards(&scene.ui.forwards));
     let mut spans = Vec::new();
     for (word, tone) in words {
         spans.push(Span::styled(fit(&word, 34), scene.theme.tone(tone)));
         spans.push(Span::raw("  "));
     }
     spans
+}
+
+/// One that leads nowhere comes first; more than one are counted.
+fn forwards(open: &[(String, bool)]) -> Option<(String, Tone)> {
+    let (first, up) = open.iter().min_by_key(|(_, up)| *up)?;
+    let more = if open.len() > 1 { format!(" +{}", open.len() - 1) } else { String::new() };
+    Some((format!("{}{more}", fit(first, 34 - more.len())), if *up { Tone::Plain } else { Tone::Bad }))
 }
 
 fn status(scene: &Scene<'_>) -> (&'static str, Tone) {
@@ -134,7 +142,7 @@ fn last_act<'a>(scene: &Scene<'_>, columns: usize) -> Line<'a> {
 
 /// The keys that mean something where the focus is.
 fn bar(scene: &Scene<'_>) -> String {
-    let here = TABLE.iter().filter(|entry| entry.at.holds(scene.ui.focus, scene.ui.has_cluster));
+    let here = TABLE.iter().filter(|entry| entry.at.holds(scene.ui));
     let keys = here.filter_map(|entry| {
         let key = entry.keys.split(',').next().unwrap_or_default();
         Some(format!("{key} {}", entry.bar?))

@@ -42,8 +42,12 @@ fn watching(scene: &Scene<'_>, area: Rect) -> Vec<(Shown, Rect)> {
         return vec![(Shown::Tabs, tabs), (Shown::Pane(ui.tab()), pane)];
     }
     let panes = ui.panes();
-    let weights = panes.iter().map(|pane| Constraint::Fill(weight(ui, *pane)));
-    let places = Layout::vertical(weights).split(area);
+    let no_logs_yet = ui.shown().logs.title.is_empty() && ui.focus != Pane::Logs;
+    let sizes = panes.iter().map(|pane| match pane {
+        Pane::Logs if no_logs_yet => Constraint::Length(3),
+        pane => Constraint::Fill(weight(ui, *pane)),
+    });
+    let places = Layout::vertical(sizes).split(area);
     panes.into_iter().map(Shown::Pane).zip(places.iter().copied()).collect()
 }
 

@@ -132,7 +132,7 @@ fn sequence(list: &[Value], depth: usize, out: &mut String) {
             }
             Value::Array(inner) if !inner.is_empty() => {
                 // Rare in Kubernetes; JSON is YAML.
-                out.push_str(&Value::Array(inner.clone()).to_string());
+                escaped(&Value::Array(inner.clone()), out);
                 out.push('\n');
             }
             other => {
@@ -182,7 +182,19 @@ fn string(text: &str, out: &mut String) {
     if starts && chars && !words.iter().any(|word| text.eq_ignore_ascii_case(word)) {
         out.push_str(text);
     } else {
-        out.push_str(&Value::String(text.to_owned()).to_string());
+        escaped(&Value::String(text.to_owned()), out);
+    }
+}
+
+/// JSON, which is YAML. What JSON leaves raw and no YAML reader takes (C1, bidi, tag characters) is escaped too.
+fn escaped(value: &Value, out: &mut String) {
+    for c in value.to_string().chars() {
+        let is_hidden = !crate::visible::is_safe_value(c.encode_utf8(&mut [0; 4]));
+        match (is_hidden, u32::from(c)) {
+            (false, _) => out.push(c),
+            (true, code) if code <= 0xffff => out.push_str(&format!("\\u{code:04x}")),
+            (true, code) => out.push_str(&format!("\\U{code:08x}")),
+        }
     }
 }
 
@@ -200,6 +212,15 @@ mod tests {
         let objects = parse(text, "x.yaml").unwrap();
         let names: Vec<_> = objects.iter().map(|one| super::text(one, "/metadata/name")).collect();
         assert_eq!(names, ["a", "b"]);
+    }
+
+    #[test]
+    fn hostile_text_is_written_in_escapes_and_reads_back() {
+        let text = "\u{1b}[2J\u{9b}2J\u{7f}\u{202e}evil\u{200b}\u{e0041}\r";
+        let object = json!({"a": text, "deep": [[text]], "lines": format!("one\n{text}")});
+        let written = yaml(&object).unwrap();
+        assert!(written.chars().all(|c| c == '\n' || crate::visible::is_safe_value(&c.to_string())), "{written}");
+        assert!(written.contains(r"\u009b2J\u007f\u202eevil\u200b\U000e0041\r"), "{written}");
     }
 
     #[test]

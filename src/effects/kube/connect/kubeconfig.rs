@@ -53,6 +53,11 @@ pub(super) fn pin(options: &ConnectOptions) -> anyhow::Result<Pinned> {
     Ok(Pinned { context, kubeconfig: all, proxy_url })
 }
 
+/// What another `kubectl` would take now.
+pub(super) fn current_context(options: &ConnectOptions) -> anyhow::Result<String> {
+    Ok(read(options)?.current_context.unwrap_or_default())
+}
+
 fn known(contexts: &[NamedContext]) -> String {
     if contexts.is_empty() {
         return "no contexts at all".to_owned();

@@ -4,6 +4,7 @@
 //! really is (its identity) is asked elsewhere.
 
 mod auth;
+mod changed;
 mod kubeconfig;
 mod plugin;
 mod proxy;
@@ -18,6 +19,7 @@ use kube::{
 };
 use sha2::{Digest as _, Sha256};
 
+pub use changed::next_change;
 pub use kubeconfig::NoSuchContext;
 pub use plugin::{LIMIT as PLUGIN_LIMIT, PluginError};
 

@@ -18,7 +18,8 @@ use super::{
 use crate::observe::events::{ClusterEvent, EventFilter, EventLog, SlimEvent};
 
 const LIMIT: Duration = Duration::from_secs(10);
-const MASK: &str = "<masked: r reveals, recorded>";
+/// In place of a Secret's values.
+pub const MASK: &str = "<masked: R reveals, recorded>";
 
 /// Which object: `Pod` and a name, in the cluster's namespace if none is said.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -20,6 +20,8 @@ const OPEN_LIMIT: Duration = Duration::from_secs(10);
 const SILENT_LIMIT: Duration = Duration::from_secs(24 * 3600);
 /// A stream that ended while its container runs is taken up again after this.
 const AGAIN: Duration = Duration::from_secs(1);
+/// Reports that may wait for the screen before lines are dropped.
+const WAITING: usize = 256;
 /// How often a stream is tried again before it is given up.
 const TRIES: u32 = 60;
 
@@ -161,6 +163,11 @@ impl ContainerLog {
             return true;
         }
         let count = lines.len() as u64;
+        // A screen that is not read must not fill the memory: a piece may hold hundreds of lines.
+        if self.news.max_capacity() - self.news.capacity() > WAITING {
+            self.lost += count;
+            return true;
+        }
         match self.news.try_send(Observation::Logs(LogNews::Lines(lines))) {
             Ok(()) => true,
             Err(TrySendError::Full(_)) => {

@@ -1,6 +1,7 @@
 //! The one dialog that has the keys, over the panes: what is asked, and with which keys it is answered.
 
 mod sheet;
+mod shell;
 
 use ratatui::{Frame, layout::Rect};
 
@@ -80,6 +81,7 @@ impl Writer<'_, '_> {
                 self.sheet.buttons("Stay", "Leave", *yes);
                 "Leave?".into()
             }
+            Kind::Shell { pod, containers, at, yes } => self.shell(pod, containers, *at, *yes),
             Kind::Help => self.help(),
             Kind::Trail { up } => self.trail(*up, height),
         }
@@ -88,7 +90,7 @@ impl Writer<'_, '_> {
     /// Those of the pane in focus first.
     fn help(&mut self) -> String {
         let ui = self.scene.ui;
-        let mut here: Vec<_> = TABLE.iter().filter(|entry| entry.at.holds(ui.focus, ui.has_cluster)).collect();
+        let mut here: Vec<_> = TABLE.iter().filter(|entry| entry.at.holds(ui)).collect();
         here.sort_by_key(|entry| entry.at == crate::tui::keymap::Where::Everywhere);
         for entry in here {
             self.text_raw(&format!("{:<14} {}", entry.keys, entry.words));

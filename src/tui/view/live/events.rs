@@ -4,7 +4,7 @@ use ratatui::{Frame, layout::Rect, text::Line};
 
 use super::{
     Live, LivePane,
-    lines::{columns, frame as framed, nothing, row, word},
+    lines::{columns, frame as framed, nothing, row, trouble, word},
 };
 use crate::{
     observe::{cluster::Pane, events::Group, human},
@@ -23,7 +23,10 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, live: &Live<'_>, number: usize) {
     let mut lines = Vec::new();
     match nothing(feed, live, shown.len(), log.len() as u64, "events") {
         Some((said, tone)) => lines.push(Line::styled(fit(&format!(" {said}"), room), live.theme.tone(tone))),
-        None => lines.extend(table(live, &shown, room, height.saturating_sub(1))),
+        None => {
+            lines.extend(trouble(feed, live, room));
+            lines.extend(table(live, &shown, room, height.saturating_sub(1 + lines.len())));
+        }
     }
     if height > 4 {
         lines.resize(height - 1, Line::default());

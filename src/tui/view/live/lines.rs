@@ -55,6 +55,12 @@ pub fn nothing(feed: &Feed, live: &Live<'_>, shown: usize, all: u64, what: &str)
     }
 }
 
+/// What is wrong with the watch while its rows stay: why they are old, and what to do.
+pub fn trouble<'a>(feed: &Feed, live: &Live<'_>, room: usize) -> Option<Line<'a>> {
+    let said = feed.trouble()?.line(live.now);
+    Some(Line::styled(fit(&format!(" {said}"), room), live.theme.tone(Tone::Bad)))
+}
+
 /// Column widths: as wide as the widest cell, the one at `elastic` takes what is left or gives what is missing.
 pub fn columns(cells: &[Vec<String>], room: usize, elastic: usize, least: usize) -> Vec<usize> {
     let count = cells.iter().map(Vec::len).max().unwrap_or(0);

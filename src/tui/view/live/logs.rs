@@ -47,7 +47,10 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, live: &Live<'_>, number: usize) {
         .filter(|text| !text.is_empty())
         .map(|text| format!("  /{}", crate::visible::line(text)))
         .unwrap_or_default();
-    let title = format!("{number} Logs  {}{which}  {open} of {wanted} streams  {follow}{filter}", logs.title);
+    let title = match logs.title.as_str() {
+        "" => format!("{number} Logs"),
+        of => format!("{number} Logs  {of}{which}  {open} of {wanted} streams  {follow}{filter}"),
+    };
     let lost = if logs.dropped() > 0 { Tone::Warn } else { Tone::Plain };
     let right = format!("{} lines, {} dropped", human::count(logs.received()), human::count(logs.dropped()));
     framed(frame, area, live, LivePane::Logs, &title, (right, lost), lines);

@@ -9,7 +9,7 @@ use ratatui::{
 
 use super::{
     Live, LivePane,
-    lines::{columns, frame as framed, nothing, row, word},
+    lines::{columns, frame as framed, nothing, row, trouble, word},
 };
 use crate::{
     observe::{
@@ -19,7 +19,7 @@ use crate::{
         pods::{CAP, Entry, Health},
     },
     tui::{
-        text::{fit, fit_middle},
+        text::{fit, fit_middle, wrap},
         theme::Tone,
     },
 };
@@ -37,7 +37,10 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, live: &Live<'_>, number: usize) {
     let below = footer(live, &all, room, height.saturating_sub(lines.len()));
     match nothing(feed, live, all.len(), live.cluster.pods.total(), "pods") {
         Some((said, tone)) => lines.push(Line::styled(fit(&format!(" {said}"), room), live.theme.tone(tone))),
-        None => lines.extend(table(live, &all, room, height.saturating_sub(lines.len() + below.len()), stale)),
+        None => {
+            lines.extend(trouble(feed, live, room));
+            lines.extend(table(live, &all, room, height.saturating_sub(lines.len() + below.len()), stale));
+        }
     }
     let gap = height.saturating_sub(lines.len() + below.len());
     lines.extend(std::iter::repeat_n(Line::default(), gap));
@@ -156,12 +159,16 @@ fn footer<'a>(live: &Live<'_>, all: &[&Entry], room: usize, height: usize) -> Ve
             lines.push(Line::styled(fit(&format!(" deleted{after}"), room), live.theme.tone(Tone::Warn)));
         }
         for finding in findings(&entry.row, &live.cluster.events, now).into_iter().take(1) {
-            lines.push(Line::styled(fit(&format!(" why  {}", finding.says), room), live.theme.tone(Tone::Bad)));
-            let evidence = finding
-                .evidence
-                .into_iter()
-                .take(1)
-                .map(|said| Line::styled(fit(&format!("      {said}"), room), live.theme.tone(Tone::Dim)));
+            // the whole cause before its evidence, where one line is too short for it
+            for (number, part) in wrap(&finding.says, room.saturating_sub(7)).into_iter().take(2).enumerate() {
+                let head = if number == 0 { "why" } else { "   " };
+                lines.push(Line::styled(format!(" {head}  {part}"), live.theme.tone(Tone::Bad)));
+            }
+            let news = finding.evidence.into_iter().filter(|said| !said.contains(cause_of(&finding.says)));
+            let evidence = news.take(1).map(|said| {
+                let said = fit(&format!("      {said}"), room);
+                Line::styled(said, live.theme.tone(Tone::Dim))
+            });
             lines.extend(evidence);
         }
     }
@@ -169,6 +176,11 @@ fn footer<'a>(live: &Live<'_>, all: &[&Entry], room: usize, height: usize) -> Ve
         lines.push(Line::styled(fit(&format!(" {}", summary(live, all.len())), room), live.theme.tone(Tone::Dim)));
     }
     lines
+}
+
+/// What is said of it after the first words, which are ours: evidence that only says the same is none.
+fn cause_of(says: &str) -> &str {
+    says.split_once(": ").map_or(says, |(_, theirs)| theirs)
 }
 
 fn summary(live: &Live<'_>, shown: usize) -> String {

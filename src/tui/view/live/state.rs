@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::observe::{cluster::ClusterView, events::EventFilter, filter::Filter, logs::LogView, pods::PodFilter};
+use crate::{
+    observe::{cluster::ClusterView, events::EventFilter, filter::Filter, logs::LogView, pods::PodFilter},
+    tui::look::Named,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum LivePane {
@@ -20,6 +23,9 @@ pub struct Page {
     pub lines: Vec<String>,
     pub top: usize,
     pub search: Option<String>,
+    pub of: Option<Named>,
+    /// Values of a Secret are hidden in it.
+    pub masked: bool,
 }
 
 #[derive(Clone, Debug, Default)]

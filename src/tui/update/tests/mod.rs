@@ -1,5 +1,7 @@
 //! Keys against a run in a bottle: what a tired hand may do, and what it may not do by accident.
 
+mod looks;
+
 use serde_json::{Value, json};
 
 use super::*;
