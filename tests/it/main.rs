@@ -5,6 +5,7 @@
 mod books;
 mod both_ways;
 mod cli;
+#[path = "../shared/console.rs"]
 mod console;
 #[cfg(feature = "app")]
 mod demo;

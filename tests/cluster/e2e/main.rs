@@ -12,10 +12,13 @@
 )]
 
 mod any_cluster;
+#[path = "../../shared/console.rs"]
+mod console;
 mod corpus;
 mod fates;
 mod faults;
 mod gates;
+mod hostile;
 mod live;
 mod once;
 mod people;
@@ -27,6 +30,7 @@ mod rows;
 mod runbook;
 #[path = "../../shared/said.rs"]
 mod said;
+mod screen;
 mod streams;
 mod support;
 mod system;
