@@ -126,8 +126,9 @@ impl Watch {
     fn troubleshooting(self) -> Option<(String, cli::Run)> {
         let pod = self.sick?;
         let cluster = &self.looking.ui.seen.cluster;
-        let app =
-            cluster.pods.get(&pod).and_then(|entry| entry.row.label("app")).map(|app| format!("selector=app={app}"));
+        let row = cluster.pods.get(&pod).map(|entry| &entry.row);
+        let by = ["app", "app.kubernetes.io/name", "run"].into_iter().find_map(|key| Some((key, row?.label(key)?)));
+        let app = by.map(|(key, value)| format!("selector={key}={value}"));
         let namespace = cluster.namespace.clone();
         let param = std::iter::once(format!("namespace={namespace}")).chain(app).collect();
         Some((namespace, cli::Run { runbook: "troubleshooting".into(), param, pod: Some(pod), ..cli::Run::default() }))

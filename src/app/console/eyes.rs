@@ -207,7 +207,11 @@ impl Eyes {
     fn watch(&mut self) {
         if let Some(cluster) = &self.cluster {
             self.watches = None; // the old ones end before the new ones begin
-            self.watches = Some(WatchHub::start(cluster, self.spec.clone(), self.news.clone()));
+            let watches = WatchHub::start(cluster, self.spec.clone(), self.news.clone());
+            if let Some(logs) = &mut self.logs {
+                logs.heed(&watches);
+            }
+            self.watches = Some(watches);
         }
     }
 
@@ -220,10 +224,7 @@ impl Eyes {
     fn reconnect(&self) {
         self.retry.notify_waiters();
         if let Some(watches) = &self.watches {
-            watches.restart();
-        }
-        if let Some(logs) = &self.logs {
-            logs.restart();
+            watches.restart(); // and with them the logs
         }
     }
 
@@ -241,7 +242,11 @@ impl Eyes {
         let spec = LogSpec { namespace: self.spec.namespace.clone(), of, container, query, title };
         self.shown = Some((whose, previous));
         self.logs = None;
-        self.logs = Some(LogHub::start(cluster, spec, self.news.clone()));
+        let mut logs = LogHub::start(cluster, spec, self.news.clone());
+        if let Some(watches) = &self.watches {
+            logs.heed(watches);
+        }
+        self.logs = Some(logs);
     }
 
     /// `d` and `y`: the text comes as a page.

@@ -95,11 +95,17 @@ pub struct Resume {
 pub enum Verdict {
     Skip,
     Show,
-    /// Newer lines come, and the last one shown did not come again: some may be missing.
-    ShowAfterGap,
 }
 
 impl Resume {
+    /// The last lines shown came again, so none is missing between them and what comes. `None`: not known yet.
+    pub fn is_whole(&self) -> Option<bool> {
+        match (self.decided, self.again) {
+            (true, again) => Some(again > 0),
+            (false, again) => (again >= self.place.same).then_some(true),
+        }
+    }
+
     pub fn judge(&mut self, at: Option<Timestamp>) -> Verdict {
         let (Some(last), false) = (self.place.last, self.decided) else { return Verdict::Show };
         match at {
@@ -110,7 +116,7 @@ impl Resume {
             }
             Some(_) => {
                 self.decided = true;
-                if self.again == 0 { Verdict::ShowAfterGap } else { Verdict::Show }
+                Verdict::Show
             }
             None => Verdict::Show,
         }
@@ -165,9 +171,9 @@ mod tests {
                 match resume.judge(Some(*at)) {
                     Verdict::Skip => {}
                     Verdict::Show => shown.push(*i),
-                    Verdict::ShowAfterGap => prop_assert!(false, "no line was lost"),
                 }
             }
+            prop_assert!(resume.is_whole() != Some(false) || cut == 0, "no line was lost");
             prop_assert_eq!(shown, (0..lines.len()).collect::<Vec<_>>());
         }
     }
@@ -178,7 +184,8 @@ mod tests {
         let mut place = Place::default();
         place.note(at(5));
         let mut resume = place.resume();
-        assert_eq!(resume.judge(at(9)), Verdict::ShowAfterGap);
+        assert_eq!(resume.is_whole(), None);
         assert_eq!(resume.judge(at(9)), Verdict::Show);
+        assert_eq!(resume.is_whole(), Some(false), "newer lines come, and the last one shown did not come again");
     }
 }

@@ -16,7 +16,7 @@ pub use self::stream::LogQuery;
 use self::stream::{ContainerLog, now};
 use super::{
     connect::Cluster,
-    watch::{Pods, Restart, Source, follow},
+    watch::{Pods, Restart, Source, WatchHub, follow},
 };
 use crate::observe::{
     Observation,
@@ -50,7 +50,7 @@ pub enum LogOf {
 /// The running streams; they end when this is dropped.
 pub struct LogHub {
     restarts: watch::Sender<Restart>,
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
 }
 
 impl LogHub {
@@ -70,11 +70,21 @@ impl LogHub {
             server: cluster.server.clone(),
             what: format!("read logs in ns {}", spec.namespace),
         };
-        tasks.spawn(Streams::new(spec, source, news).run(changes));
-        Self { restarts, _tasks: tasks }
+        tasks.spawn(Streams::new(spec, source, news, restarts.subscribe()).run(changes));
+        Self { restarts, tasks }
     }
 
-    /// Ctrl-r, and after an outage: the pods are looked at anew.
+    /// What the watches' heartbeat finds is heeded here too.
+    pub fn heed(&mut self, watches: &WatchHub) {
+        let (mut heard, restarts) = (watches.restarts(), self.restarts.clone());
+        self.tasks.spawn(async move {
+            while heard.changed().await.is_ok() {
+                restarts.send_modify(|restart| restart.count += 1);
+            }
+        });
+    }
+
+    /// Ctrl-r: the pods are looked at anew, every stream is taken up again where it was.
     pub fn restart(&self) {
         self.restarts.send_modify(|restart| restart.count += 1);
     }
@@ -96,11 +106,13 @@ struct Streams {
     waiting: VecDeque<(Box<str>, ContainerRow)>,
     next: u32,
     tasks: JoinSet<()>,
+    restarts: watch::Receiver<Restart>,
 }
 
 impl Streams {
-    fn new(spec: LogSpec, source: Source, news: mpsc::Sender<Observation>) -> Self {
-        Self { spec, source, news, followed: HashMap::new(), waiting: VecDeque::new(), next: 0, tasks: JoinSet::new() }
+    fn new(spec: LogSpec, source: Source, news: mpsc::Sender<Observation>, restarts: watch::Receiver<Restart>) -> Self {
+        let (followed, waiting) = (HashMap::new(), VecDeque::new());
+        Self { spec, source, news, followed, waiting, next: 0, tasks: JoinSet::new(), restarts }
     }
 
     async fn run(mut self, mut changes: mpsc::Receiver<Observation>) {
@@ -174,6 +186,7 @@ impl Streams {
             place: lines::Place::default(),
             lost: 0,
             ended: told,
+            restarts: self.restarts.clone(),
         };
         self.tasks.spawn(log.run());
         self.followed.insert((pod, name), Followed { stream, id: container.id.clone(), ended });

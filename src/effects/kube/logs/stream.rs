@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use jiff::{Timestamp, tz::TimeZone};
-use tokio::sync::mpsc::{Sender, error::TrySendError};
+use tokio::sync::{
+    mpsc::{Sender, error::TrySendError},
+    watch,
+};
 
 use super::lines::{LineCutter, Place, Resume, Verdict, parse};
 use crate::{
-    effects::kube::watch::{Failure, Source, encode},
+    effects::kube::watch::{Failure, Restart, Source, encode},
     observe::{
         Observation,
         freshness::TroubleKind,
@@ -53,7 +56,9 @@ pub(super) struct ContainerLog {
     pub place: Place,
     pub lost: u64,
     /// A dropped sender: the container has ended, what comes is the rest.
-    pub ended: tokio::sync::watch::Receiver<bool>,
+    pub ended: watch::Receiver<bool>,
+    /// Whatever is open is given up: a connection that died in silence says nothing by itself.
+    pub restarts: watch::Receiver<Restart>,
 }
 
 enum Ended {
@@ -80,8 +85,12 @@ impl ContainerLog {
                 Ended::Cut(failure) => Some(failure),
             };
             tries += 1;
-            let hopeless = failure.as_ref().is_some_and(|failure| matches!(failure.kind, TroubleKind::Forbidden));
-            if hopeless || tries > TRIES || (failure.is_some() && *self.ended.borrow()) {
+            let hopeless = match failure.as_ref().map(|failure| failure.kind) {
+                Some(TroubleKind::Forbidden) => true,
+                Some(TroubleKind::Away | TroubleKind::Login | TroubleKind::Throttled) => false,
+                Some(TroubleKind::Refused) | None => tries > TRIES,
+            };
+            if hopeless || (failure.is_some() && *self.ended.borrow()) {
                 let why = failure.map_or_else(|| "the stream keeps ending".to_owned(), |failure| failure.why);
                 self.mark(&format!("-- {why} --")).await;
                 break;
@@ -91,6 +100,7 @@ impl ContainerLog {
             tokio::select! {
                 () = tokio::time::sleep(AGAIN * tries.min(5)) => {}
                 changed = self.ended.changed() => if changed.is_err() { break },
+                () = given_up(&mut self.restarts) => {}
             }
         }
         self.state(StreamState::Ended).await;
@@ -102,20 +112,26 @@ impl ContainerLog {
             Err(failure) => return Ended::Cut(failure),
         };
         let mut resume = self.place.resume();
-        if let Some(since) = cut_at.take() {
+        if cut_at.is_some() {
             self.state(StreamState::Live).await;
-            self.mark(&self.back_again(since)).await;
+        }
+        if let Some(since) = cut_at.take_if(|_| self.place.last.is_none()) {
+            self.mark(&self.back_again(since, "")).await;
         }
         let mut cutter = LineCutter::default();
         loop {
             let mut lines = Vec::new();
-            let end = match answer.piece(SILENT_LIMIT).await {
+            let piece = tokio::select! {
+                piece = answer.piece(SILENT_LIMIT) => piece,
+                () = given_up(&mut self.restarts) => Err(Failure::away(&self.source.server, "given up, begun anew")),
+            };
+            let end = match piece {
                 Ok(Some(piece)) => {
-                    cutter.feed(&piece, |line, over| self.take(line, over, &mut resume, &mut lines));
+                    cutter.feed(&piece, |line, over| self.take(line, over, &mut resume, cut_at, &mut lines));
                     None
                 }
                 Ok(None) => {
-                    cutter.rest(|line, over| self.take(line, over, &mut resume, &mut lines));
+                    cutter.rest(|line, over| self.take(line, over, &mut resume, cut_at, &mut lines));
                     Some(Ended::InOrder)
                 }
                 Err(failure) => Some(Ended::Cut(failure)),
@@ -129,18 +145,26 @@ impl ContainerLog {
         }
     }
 
-    fn take(&mut self, line: &[u8], over: usize, resume: &mut Resume, lines: &mut Vec<LogLine>) {
+    /// `cut_at`: a cut that is not marked yet; it is, as soon as what comes again tells whether something was lost.
+    fn take(
+        &mut self,
+        line: &[u8],
+        over: usize,
+        resume: &mut Resume,
+        cut_at: &mut Option<Timestamp>,
+        lines: &mut Vec<LogLine>,
+    ) {
         let (at, text) = parse(line, over);
         let verdict = resume.judge(at);
+        if let Some(since) = cut_at.take_if(|_| resume.is_whole().is_some()) {
+            let lost = match resume.is_whole() {
+                Some(true) => ", 0 lines lost",
+                _ => "; lines may be missing here: the node keeps no older ones",
+            };
+            lines.push(self.line(at, self.back_again(since, lost).into(), LineKind::Marker));
+        }
         if verdict == Verdict::Skip {
             return;
-        }
-        if verdict == Verdict::ShowAfterGap {
-            lines.push(self.line(
-                at,
-                "-- lines may be missing here: the node keeps no older ones --".into(),
-                LineKind::Marker,
-            ));
         }
         self.place.note(at);
         lines.push(self.line(at, text, LineKind::Said));
@@ -187,10 +211,10 @@ impl ContainerLog {
         let _ = self.news.send(Observation::Logs(LogNews::State { stream: self.id, state })).await;
     }
 
-    fn back_again(&self, since: Timestamp) -> String {
+    fn back_again(&self, since: Timestamp, lost: &str) -> String {
         let clock = |at: Timestamp| at.to_zoned(TimeZone::UTC).strftime("%H:%M:%S").to_string();
         let from = self.place.last.map_or_else(|| "the start".to_owned(), clock);
-        format!("-- stream lost {}, back {}, resumed from {from} --", clock(since), clock(now()))
+        format!("-- stream lost {}, back {}, resumed from {from}{lost} --", clock(since), clock(now()))
     }
 
     fn path(&self) -> String {
@@ -214,6 +238,13 @@ impl ContainerLog {
             (None, None, None) => {}
         }
         path
+    }
+}
+
+/// Resolves when everything is begun anew.
+async fn given_up(restarts: &mut watch::Receiver<Restart>) {
+    if restarts.changed().await.is_err() {
+        std::future::pending().await // the hub is going, and this task with it
     }
 }
 

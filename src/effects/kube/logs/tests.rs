@@ -25,6 +25,8 @@ struct Server {
     watch: Arc<Mutex<Option<mpsc::UnboundedReceiver<String>>>>,
     logs: Arc<Mutex<VecDeque<mpsc::UnboundedReceiver<String>>>>,
     asked: Arc<Mutex<Vec<String>>>,
+    /// In place of a log that is not there; 403 if nothing is said.
+    refuses: Arc<Mutex<Option<u16>>>,
 }
 
 impl Server {
@@ -34,7 +36,7 @@ impl Server {
         if uri.contains("/log?") {
             return match self.logs.lock().unwrap().pop_front() {
                 Some(lines) => stream(lines),
-                None => text(403, "{}"),
+                None => text(self.refuses.lock().unwrap().unwrap_or(403), "{}"),
             };
         }
         if uri.contains("watch=true") {
@@ -73,7 +75,7 @@ impl Server {
             query: LogQuery::default(),
             title: "deploy/api".into(),
         };
-        Seen { view: LogView::default(), news, _hub: LogHub::start(&cluster, spec, sender) }
+        Seen { view: LogView::default(), news, hub: LogHub::start(&cluster, spec, sender) }
     }
 }
 
@@ -108,7 +110,7 @@ fn running(id: &str) -> Value {
 struct Seen {
     view: LogView,
     news: mpsc::Receiver<Observation>,
-    _hub: LogHub,
+    hub: LogHub,
 }
 
 impl Seen {
@@ -149,7 +151,11 @@ async fn a_cut_stream_goes_on_where_it_was_and_says_so() {
     seen.until(|lines, _| lines.last().is_some_and(|line| line == "three")).await;
     let lines = seen.lines();
     assert_eq!([&lines[..3], &lines[4..]].concat(), ["one", "two", "two again", "three"]);
-    assert!(lines[3].starts_with("-- stream lost") && lines[3].contains("resumed from 00:00:01"), "{}", lines[3]);
+    assert!(
+        lines[3].starts_with("-- stream lost") && lines[3].contains("resumed from 00:00:01, 0 lines lost"),
+        "{}",
+        lines[3]
+    );
     let asked = server.asked.lock().unwrap().clone();
     assert!(
         asked.iter().any(|uri| uri.contains("tailLines=200"))
@@ -157,6 +163,37 @@ async fn a_cut_stream_goes_on_where_it_was_and_says_so() {
         "{asked:?}"
     );
     assert_eq!(seen.view.open(), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_died_in_silence_is_given_up_and_what_was_missed_is_said() {
+    let server = Server::default();
+    server.pods.lock().unwrap().push(running("c1"));
+    let dead = server.log();
+    let second = server.log();
+    let mut seen = server.start();
+    dead.send("2026-01-01T00:00:01Z one\n".into()).unwrap();
+    seen.until(|lines, _| lines.len() == 1).await;
+    seen.hub.restart();
+    second.send("2026-01-01T00:00:09Z much later\n".into()).unwrap();
+    seen.until(|lines, _| lines.last().is_some_and(|line| line == "much later")).await;
+    assert!(
+        seen.lines()[1].ends_with("; lines may be missing here: the node keeps no older ones --"),
+        "{:?}",
+        seen.lines()
+    );
+    assert!(dead.is_closed(), "nobody waits for it any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_is_tried_for_ever_while_the_server_is_away() {
+    let server = Server::default();
+    server.pods.lock().unwrap().push(running("c1"));
+    *server.refuses.lock().unwrap() = Some(429);
+    let mut seen = server.start();
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    server.log().send("2026-01-01T00:00:01Z at last\n".into()).unwrap();
+    seen.until(|lines, _| lines.iter().any(|line| line == "at last")).await;
 }
 
 #[tokio::test(start_paused = true)]

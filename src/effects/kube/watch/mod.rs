@@ -83,6 +83,11 @@ impl WatchHub {
         heartbeat::restart(&self.restarts, None);
     }
 
+    /// Told when everything is begun anew.
+    pub fn restarts(&self) -> watch::Receiver<Restart> {
+        self.restarts.subscribe()
+    }
+
     fn keep<K: Watched>(&mut self, kind: K, source: impl Fn(&str) -> Source, news: &Sender<Observation>) {
         let source = source(&format!("list {}", kind.what()));
         let session = Session { kind, source, news: news.clone(), version: None, loaded: false, progressed: false };

@@ -35,7 +35,8 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, live: &Live<'_>, number: usize) {
     let mut lines = workloads(live, room, (height / 3).min(1 + live.cluster.workloads.iter().count()));
     let stale = feed.is_stale(live.now) && feed.loaded;
     let below = footer(live, &all, room, height.saturating_sub(lines.len()));
-    match nothing(feed, live, all.len(), live.cluster.pods.total(), "pods") {
+    let what = live.cluster.selector.as_ref().map_or("pods".to_owned(), |selector| format!("pods -l {selector}"));
+    match nothing(feed, live, all.len(), live.cluster.pods.total(), &what) {
         Some((said, tone)) => lines.push(Line::styled(fit(&format!(" {said}"), room), live.theme.tone(tone))),
         None => {
             lines.extend(trouble(feed, live, room));
