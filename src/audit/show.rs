@@ -80,6 +80,10 @@ pub(super) fn words(kind: &str, fact: &Value) -> String {
                 baseline["revision"]
             )
         }
+        "shell.recorded" => {
+            format!("{}: pod {}, container {}, in {}", by(fact), get("pod"), get("container"), get("file"))
+        }
+        "secret.revealed" => format!("{}: {}", by(fact), get("object")),
         "note.added" => format!("{}: {}", by(fact), get("text")),
         _ => {
             let parts = [step(), by(fact), get("why"), get("reason"), get("prompt"), get("note"), get("detail")];

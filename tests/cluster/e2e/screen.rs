@@ -59,6 +59,8 @@ fn away_at_the_start_lost_and_back_and_no_row_ever_blinks() {
         console.keys("\x12").await; // Ctrl-r
         console.sees("1 of 1 in namespace").await;
         console.sees("api ok").await;
+        console.press("l", "1 of 1 streams").await;
+        console.sees("ready").await;
         set(&proxy, json!({"fault": "blackHole"}));
         sees_and_keeps(&mut console, "STALE", "one ").await;
         sees_and_keeps(&mut console, "cannot reach", "one ").await;
@@ -66,6 +68,9 @@ fn away_at_the_start_lost_and_back_and_no_row_ever_blinks() {
         heal(&proxy);
         sees_and_keeps(&mut console, "2 of 2 in namespace", "one ").await;
         sees_and_keeps(&mut console, "live", "two ").await;
+        // the log's own connection died in the same silence
+        console.sees("-- stream lost").await;
+        console.sees("0 lines lost --").await;
         // what is known is too old: listed anew aside
         set(&proxy, json!({"fault": "status", "code": 410, "path": "/pods?&watch=true", "times": 1}));
         console.keys("\x12").await;
