@@ -83,8 +83,7 @@ pub(super) fn words(kind: &str, fact: &Value) -> String {
         "shell.recorded" => {
             format!("{}: pod {}, container {}, in {}", by(fact), get("pod"), get("container"), get("file"))
         }
-        "secret.revealed" => format!("{}: {}", by(fact), get("object")),
-        "note.added" => format!("{}: {}", by(fact), get("text")),
+        "secret.revealed" | "note.added" => format!("{}: {}{}", by(fact), get("object"), get("text")),
         _ => {
             let parts = [step(), by(fact), get("why"), get("reason"), get("prompt"), get("note"), get("detail")];
             parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")
