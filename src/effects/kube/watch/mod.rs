@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::{
-    sync::{mpsc::Sender, watch},
+    sync::{mpsc::Sender, oneshot, watch},
     task::JoinSet,
 };
 
@@ -70,10 +70,14 @@ impl WatchHub {
             what: what.to_owned(),
         };
         hub.tasks.spawn(heartbeat::run(source("read /readyz"), news.clone(), hub.restarts.clone()));
-        hub.keep(Pods { namespace: spec.namespace.clone(), selector: spec.pods, field: None }, source, &news);
-        hub.keep(Events { namespace: spec.namespace.clone() }, source, &news);
+        let (first, pods_came) = oneshot::channel();
+        let pods = Pods { namespace: spec.namespace.clone(), selector: spec.pods, field: None };
+        hub.keep(Session { first: Some(first), ..session(pods, source, &news) });
+        let events = session(Events { namespace: spec.namespace.clone() }, source, &news);
+        hub.tasks.spawn(keep_after(pods_came, events, hub.restarts.subscribe()));
         for (kind, names) in spec.workloads.by_kind() {
-            hub.keep(kinds::Workloads { namespace: spec.namespace.clone(), kind, names }, source, &news);
+            let workloads = kinds::Workloads { namespace: spec.namespace.clone(), kind, names };
+            hub.keep(session(workloads, source, &news));
         }
         hub
     }
@@ -88,11 +92,29 @@ impl WatchHub {
         self.restarts.subscribe()
     }
 
-    fn keep<K: Watched>(&mut self, kind: K, source: impl Fn(&str) -> Source, news: &Sender<Observation>) {
-        let source = source(&format!("list {}", kind.what()));
-        let session = Session { kind, source, news: news.clone(), version: None, loaded: false, progressed: false };
+    fn keep<K: Watched>(&mut self, session: Session<K>) {
         self.tasks.spawn(keep(session, self.restarts.subscribe()));
     }
+}
+
+fn session<K: Watched>(kind: K, source: impl Fn(&str) -> Source, news: &Sender<Observation>) -> Session<K> {
+    let source = source(&format!("list {}", kind.what()));
+    Session { kind, source, news: news.clone(), version: None, loaded: false, progressed: false, first: None }
+}
+
+/// Thousands of pods have tens of thousands of events: asked for at once, their lists slow each other down, and the
+/// pods are looked at first. A restart ends the wait.
+async fn keep_after<K: Watched>(
+    pods_came: oneshot::Receiver<()>,
+    session: Session<K>,
+    mut restarts: watch::Receiver<Restart>,
+) {
+    let told = restarts.clone();
+    tokio::select! {
+        _ = pods_came => {}
+        _ = restarts.changed() => {}
+    }
+    keep(session, told).await;
 }
 
 impl WorkloadChoice {
@@ -124,9 +146,9 @@ pub(super) fn follow(
     news: Sender<Observation>,
     restarts: watch::Receiver<Restart>,
 ) -> impl Future<Output = ()> + use<> {
-    let what = format!("list {}", kind.what());
-    let source = Source { client: cluster.client.clone(), server: cluster.server.clone(), what };
-    keep(Session { kind, source, news, version: None, loaded: false, progressed: false }, restarts)
+    let source =
+        |what: &str| Source { client: cluster.client.clone(), server: cluster.server.clone(), what: what.to_owned() };
+    keep(session(kind, source, &news), restarts)
 }
 
 /// Runs one watch for ever: through server ends, restarts, refusals and outages.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use tokio::sync::mpsc::Sender;
+use tokio::sync::{mpsc::Sender, oneshot};
 
 use super::{
     kinds::Watched,
@@ -99,6 +99,8 @@ pub struct Session<K> {
     pub loaded: bool,
     /// Something came in this session: the next failure starts a fresh backoff.
     pub progressed: bool,
+    /// Dropped when the first list has come, or failed: others wait for that.
+    pub first: Option<oneshot::Sender<()>>,
 }
 
 impl<K: Watched> Session<K> {
@@ -112,7 +114,9 @@ impl<K: Watched> Session<K> {
         self.progressed = false;
         if self.version.is_none() {
             self.feed(if self.loaded { FeedState::Resyncing } else { FeedState::Listing }).await?;
-            self.version = Some(self.list().await?);
+            let listed = self.list().await;
+            self.first = None;
+            self.version = Some(listed?);
             self.loaded = true;
             self.progressed = true;
         }
