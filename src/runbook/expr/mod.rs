@@ -7,7 +7,6 @@ mod look;
 use minijinja::{Environment, UndefinedBehavior, machinery, value::Serde};
 use serde_json::Value;
 
-pub use bound::too_much;
 use crate::visible;
 
 pub use bound::too_much;
