@@ -1,6 +1,11 @@
 //! The verbs that only read, print or write a file.
 
-use std::{fs, io::Write as _, path::Path};
+use std::{
+    collections::{BTreeSet, HashSet},
+    fs,
+    io::Write as _,
+    path::Path,
+};
 
 use clap::CommandFactory as _;
 
@@ -26,6 +31,9 @@ pub fn check(check: &Check) -> Result<u8, Fault> {
             Err(found) => problems.extend(found),
         }
     }
+    // A runbook that lies in several, or is named twice, is told once.
+    let mut told = HashSet::new();
+    problems.retain(|problem| told.insert(problem.clone()));
     let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
     match check.output {
         Format::Json => outln!("{}", serde_json::to_string_pretty(&problems).unwrap_or_default()),
@@ -35,11 +43,13 @@ pub fn check(check: &Check) -> Result<u8, Fault> {
                 let _ = writeln!(out, "{}", problem.render());
             }
             let warnings = problems.len() - errors;
-            let files = check.runbooks.len();
             match errors {
-                0 => outln!("ok: {files} checked, {warnings} warnings"),
-                1 => outln!("1 error, {warnings} warnings in {files} files"),
-                _ => outln!("{errors} errors, {warnings} warnings in {files} files"),
+                0 => outln!("ok: {} checked, {warnings} warnings", check.runbooks.len()),
+                _ => {
+                    let files: BTreeSet<&Path> = problems.iter().map(|problem| problem.file.as_path()).collect();
+                    let word = if errors == 1 { "error" } else { "errors" };
+                    outln!("{errors} {word}, {warnings} warnings in {} files", files.len());
+                }
             }
         }
     }
@@ -62,7 +72,7 @@ fn overdue(path: &Path, book: &runbook::model::Runbook) -> Option<Problem> {
 }
 
 pub fn schema() -> Result<u8, Fault> {
-    outln!("{}", serde_json::to_string_pretty(runbook::schema::json()).unwrap_or_default());
+    outln!("{}", serde_json::to_string_pretty(&runbook::schema::for_editors()).unwrap_or_default());
     Ok(0)
 }
 

@@ -163,7 +163,7 @@ fn write_words(verb: &Kubernetes) -> (String, Option<&str>) {
             (format!("exec {}{container} -- {}", exec.pod, command.join(" ")), exec.namespace.as_deref())
         }
         Kubernetes::Patch(patch) => {
-            let kind = serde_json::to_value(patch.patch_type).ok();
+            let kind = serde_json::to_value(&patch.patch_type).ok();
             let kind = kind.as_ref().and_then(serde_json::Value::as_str).unwrap_or("strategic");
             let what = named(&patch.kind, Some(&patch.name), None);
             (format!("patch {what} --type={kind} -p {}", quoted(&patch.patch.to_string())), patch.namespace.as_deref())
@@ -188,7 +188,7 @@ fn logs_words(of: &crate::runbook::model::LogsOf) -> String {
     if let Some(container) = &of.container {
         words.push_str(&format!(" -c {container}"));
     }
-    if of.previous {
+    if of.previous.is_on() {
         words.push_str(" --previous");
     }
     if let Some(tail) = of.tail.as_ref().and_then(Tpl::value) {
@@ -207,7 +207,7 @@ fn apply_words(apply: &Apply) -> String {
         (None, None) => apply.files.iter().map(|file| format!("-f {}", quoted(file))).collect::<Vec<_>>().join(" "),
     };
     let manager = apply.field_manager.as_deref().unwrap_or("ripcord");
-    let force = if apply.force_conflicts { " --force-conflicts" } else { "" };
+    let force = if apply.force_conflicts.is_on() { " --force-conflicts" } else { "" };
     format!("apply --server-side --field-manager={manager}{force} {what}")
 }
 
@@ -216,7 +216,7 @@ fn delete_words(delete: &Delete) -> String {
     if let Some(grace) = delete.grace_period.as_ref().and_then(Tpl::value) {
         words.push_str(&format!(" --grace-period={grace}"));
     }
-    if delete.force {
+    if delete.force.is_on() {
         words.push_str(" --force");
     }
     words
@@ -260,10 +260,10 @@ fn upgrade_words(upgrade: &HelmUpgrade) -> String {
         }
     }
     let flags = [
-        (upgrade.install, " --install"),
-        (upgrade.create_namespace, " --create-namespace"),
-        (upgrade.wait, " --wait"),
-        (upgrade.atomic, " --atomic"),
+        (upgrade.install.is_on(), " --install"),
+        (upgrade.create_namespace.is_on(), " --create-namespace"),
+        (upgrade.wait.is_on(), " --wait"),
+        (upgrade.atomic.is_on(), " --atomic"),
     ];
     words.extend(flags.iter().filter(|(on, _)| *on).map(|(_, flag)| *flag));
     if let Some(version) = &upgrade.version {
@@ -277,7 +277,7 @@ fn upgrade_words(upgrade: &HelmUpgrade) -> String {
 
 fn rollback_words(rollback: &HelmRollback) -> String {
     let revision = rollback.revision.value().map_or_else(String::new, |revision| format!(" {revision}"));
-    let wait = if rollback.wait { " --wait" } else { "" };
+    let wait = if rollback.wait.is_on() { " --wait" } else { "" };
     let timeout = rollback.timeout.as_ref().and_then(Tpl::value);
     let timeout = timeout.map_or_else(String::new, |timeout| format!(" --timeout {timeout}"));
     format!("helm rollback {}{revision}{wait}{timeout}", rollback.release)

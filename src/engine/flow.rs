@@ -77,8 +77,7 @@ impl Draft {
             OnFailure::Prompt => self.fact(Fact::StepAsked { step: id.clone(), reason: reason.to_owned() }),
             OnFailure::Continue => self.go_on(id),
             OnFailure::Abort => self.close(RunStatus::Failed, None),
-            OnFailure::Rollback => self.goto(id, &Goto::Rollback, &format!("{id} failed: {reason}")),
-            OnFailure::Goto(to) => self.goto(id, &Goto::Step(to), reason),
+            OnFailure::Goto(to) => self.goto(id, &to, &format!("{id} failed: {reason}")),
         }
     }
 

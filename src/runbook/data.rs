@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::tree;
+use super::tree::{self, Syntax};
 
 /// Reads a YAML document as data; the error says line and column.
 pub fn read(text: &str) -> Result<Value, String> {
@@ -10,7 +10,12 @@ pub fn read(text: &str) -> Result<Value, String> {
         return Ok(Value::Object(serde_json::Map::new()));
     }
     match tree::read(text) {
-        Ok(tree) => Ok(tree.to_json_as_written()),
-        Err(syntax) => Err(format!("line {} column {}: {}", syntax.place.line, syntax.place.column, syntax.message)),
+        Ok(tree) => match tree.merges().first() {
+            Some(at) => Err(format!("line {} column {}: `<<` is not read; write the keys out", at.line, at.column)),
+            None => Ok(tree.to_json_as_written()),
+        },
+        Err(Syntax { place, message, hint }) => {
+            Err(format!("line {} column {}: {message}; {hint}", place.line, place.column))
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! From a file to a checked runbook, with every file it includes; or every problem of all of them at once.
 
 use std::{
+    collections::HashSet,
     fs,
     io::Read as _,
     os::unix::fs::FileTypeExt as _,
@@ -56,7 +57,10 @@ struct Loader {
 }
 
 impl Loader {
-    fn finish(self, book: Option<Runbook>) -> Result<Loaded, Vec<Problem>> {
+    fn finish(mut self, book: Option<Runbook>) -> Result<Loaded, Vec<Problem>> {
+        // A file that several steps refer to is read for each, and told once.
+        let mut told = HashSet::new();
+        self.problems.retain(|problem| told.insert(problem.clone()));
         let failed = self.problems.iter().any(|problem| problem.severity == Severity::Error);
         match book {
             Some(book) if !failed => {
@@ -92,14 +96,19 @@ impl Loader {
         let tree = match tree::read(text) {
             Ok(tree) => tree,
             Err(syntax) => {
-                let problem = problems.error(syntax.place, syntax.message);
-                if let Some(hint) = syntax_hint(&problem.source) {
-                    problem.hint(hint);
-                }
+                problems.error(syntax.place, syntax.message).hint(syntax.hint);
                 self.problems.extend(problems.sorted());
                 return None;
             }
         };
+        if tree.is_nothing() {
+            let message = format!("{} is empty", path.display());
+            self.problems.push(Problem::of_file(path, message, "`ripcord new NAME` writes a runbook to begin with"));
+            return None;
+        }
+        for place in tree.merges() {
+            problems.error(place, "`<<` is not read").hint("write the keys out, or give the whole value an anchor");
+        }
         let value = shape::check(&tree, &mut problems);
         check::steps_have_one_action(&tree, &mut problems);
         let mut book = None;
@@ -192,29 +201,22 @@ impl Loader {
                         .error(place, format!("{} includes itself", nested.reference))
                         .hint("a runbook cannot lie inside itself; use `next` or a `decision` to go back");
                 } else if open.len() >= MAX_DEPTH {
-                    problems.error(place, format!("runbooks lie more than {MAX_DEPTH} deep in each other here"));
+                    problems
+                        .error(place, format!("runbooks lie more than {MAX_DEPTH} deep in each other here"))
+                        .hint("put the steps of the innermost into the one that holds it");
                 } else {
                     let before = self.problems.len();
                     nested.book = self.file(&file, open, Some(&outer)).map(Box::new);
                     if nested.book.is_none() && self.problems.len() == before + 1 && self.problems[before].line == 0 {
                         // The file itself could not be read: that is this line's problem.
                         let gone = self.problems.remove(before);
-                        problems.error(place, gone.message).hint("the path starts at the file that names it");
+                        let own = gone.hint.filter(|_| !gone.message.starts_with("cannot read"));
+                        let hint = own.unwrap_or_else(|| "the path starts at the file that names it".to_owned());
+                        problems.error(place, gone.message).hint(hint);
                     }
                 }
             }
         }
-    }
-}
-
-/// What most often lies behind a line that is no YAML.
-fn syntax_hint(line: &str) -> Option<&'static str> {
-    if line.trim_start_matches(' ').starts_with('\t') {
-        Some("indent with spaces: YAML takes no tabs")
-    } else if line.contains("${{") {
-        Some("inside `{…}` or `[…]` a template needs quotes: \"${{ … }}\"")
-    } else {
-        None
     }
 }
 
@@ -233,7 +235,7 @@ fn default_lane(baseline: Option<&BaselineSpec>) -> Vec<Step> {
             let rollback = HelmRollback {
                 release: release.clone(),
                 revision: revision(),
-                wait: true,
+                wait: true.into(),
                 timeout: None,
                 namespace: None,
             };

@@ -14,6 +14,7 @@ pub mod params;
 pub mod problem;
 pub mod schema;
 mod shape;
+mod syntax;
 mod tree;
 pub mod value;
 

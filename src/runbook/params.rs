@@ -59,6 +59,7 @@ fn missing(name: &str, param: &Param) -> String {
 
 /// One value against its declaration; text is read as the declared type.
 pub fn check(name: &str, param: &Param, value: &Value) -> Result<Value, String> {
+    let written = plain(value);
     let value = convert(param.kind, value).map_err(|why| format!("{name}: {why}"))?;
     let text = plain(&value);
     if !visible::is_safe_value(&text) {
@@ -66,13 +67,15 @@ pub fn check(name: &str, param: &Param, value: &Value) -> Result<Value, String> 
     }
     if let Some(pattern) = &param.pattern {
         let regex = Regex::new(pattern).map_err(|error| format!("{name}: its pattern is not one: {error}"))?;
-        if !regex.is_match(&text) {
-            return Err(format!("{name}: «{text}» does not match {pattern}"));
+        // `60s` reads as one minute; the pattern is of what is written.
+        if !regex.is_match(&written) && !regex.is_match(&text) {
+            return Err(format!("{name}: «{written}» does not match {pattern}"));
         }
     }
-    if !param.one_of.is_empty() && !param.one_of.iter().any(|allowed| plain(allowed) == text) {
+    let is_same = |allowed: &Value| convert(param.kind, allowed).is_ok_and(|allowed| allowed == value);
+    if !param.one_of.is_empty() && !param.one_of.iter().any(is_same) {
         let allowed: Vec<_> = param.one_of.iter().map(plain).collect();
-        return Err(format!("{name}: «{text}» is none of {}", allowed.join(", ")));
+        return Err(format!("{name}: «{written}» is none of {}", allowed.join(", ")));
     }
     in_range(name, param, &value)?;
     Ok(value)
@@ -165,6 +168,21 @@ mod tests {
             let problem = check("p", &param(declared), &given).unwrap_err();
             assert!(problem.contains(says), "{problem}");
         }
+    }
+
+    #[test]
+    fn a_rule_is_of_the_value_however_it_is_written() {
+        for (declared, given) in [
+            (json!({"type": "duration", "enum": ["90s", "2m"]}), json!("90s")),
+            (json!({"type": "duration", "enum": ["90s", "2m"]}), json!("1m30s")),
+            (json!({"type": "number", "enum": [1, 2]}), json!("1")),
+            (json!({"type": "number", "enum": [1, 2]}), json!(2.0)),
+            (json!({"type": "duration", "pattern": "^60s$"}), json!("60s")),
+        ] {
+            assert!(check("p", &param(declared.clone()), &given).is_ok(), "{declared} {given}");
+        }
+        let problem = check("p", &param(json!({"type": "duration", "enum": ["90s"]})), &json!("60s")).unwrap_err();
+        assert!(problem.contains("«60s» is none of 90s"), "{problem}");
     }
 
     #[test]

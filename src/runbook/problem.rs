@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::tree::Place;
 use crate::visible;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     Error,
@@ -15,7 +15,7 @@ pub enum Severity {
 }
 
 /// One problem, ready to print.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Problem {
     pub file: PathBuf,
     /// Counted from 1; 0 where the file as a whole is meant.
@@ -90,7 +90,32 @@ pub struct Problems<'a> {
 
 impl<'a> Problems<'a> {
     pub fn new(file: impl Into<PathBuf>, source: &'a str) -> Self {
+        let source = source.strip_prefix('\u{feff}').unwrap_or(source);
         Self { file: file.into(), lines: source.lines().collect(), found: Vec::new() }
+    }
+
+    /// Where the text that stands at a place holds `wanted` for the time after `before` others; else the place.
+    pub fn find(&self, from: Place, wanted: &str, before: usize) -> Place {
+        let indent = |line: &str| line.len() - line.trim_start().len();
+        let lines = self.lines.get(from.line.saturating_sub(1)..).unwrap_or_default();
+        let least = lines.first().map_or(0, |line| indent(line));
+        let mut left = before;
+        for (index, line) in lines.iter().enumerate() {
+            // A text ends where a line stands further out than its first one.
+            if index > 0 && !line.trim().is_empty() && indent(line) < least {
+                break;
+            }
+            let skipped = if index == 0 { from.column.saturating_sub(1) } else { 0 };
+            let start = line.char_indices().nth(skipped).map_or(line.len(), |(at, _)| at);
+            for (at, _) in line[start..].match_indices(wanted) {
+                if left == 0 {
+                    let column = line[..start + at].chars().count() + 1;
+                    return Place { line: from.line + index, column };
+                }
+                left -= 1;
+            }
+        }
+        from
     }
 
     pub fn error(&mut self, at: Place, message: impl Into<String>) -> &mut Problem {
@@ -145,4 +170,21 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     let near = alike.map(|known| (strsim::damerau_levenshtein(&lower, &known.to_lowercase()), known));
     let (distance, best) = near.min_by_key(|(distance, _)| *distance)?;
     (distance <= most).then_some(best)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_of_several_lines_is_searched_to_its_end_and_no_further() {
+        let source = "\u{feff}a:\n- manual: |\n    one ${{ x }}\n\n    two ${{ x }} ${{ y }}\n- manual: ${{ z }}\n";
+        let problems = Problems::new("t.yaml", source);
+        let from = Place { line: 3, column: 5 };
+        assert_eq!(problems.find(from, "${{ x }}", 0), Place { line: 3, column: 9 });
+        assert_eq!(problems.find(from, "${{ x }}", 1), Place { line: 5, column: 9 });
+        assert_eq!(problems.find(from, "${{ y }}", 0), Place { line: 5, column: 18 });
+        assert_eq!(problems.find(from, "${{ z }}", 0), from, "that is another text");
+        assert_eq!(problems.lines[0], "a:", "a byte order mark is no part of the line");
+    }
 }

@@ -10,6 +10,8 @@ use serde::{
 use serde_json::{Number, Value};
 use serde_saphyr::Spanned;
 
+use super::syntax;
+
 /// Largest runbook file that is read, in bytes.
 pub const MAX_BYTES: u64 = 1 << 20;
 
@@ -49,13 +51,18 @@ pub struct Key {
 pub struct Syntax {
     pub place: Place,
     pub message: String,
+    pub hint: &'static str,
 }
+
+/// The key by which YAML 1.1 puts one map into another; it is not read.
+pub const MERGE: &str = "<<";
 
 /// Reads one YAML document.
 pub fn read(source: &str) -> Result<Node, Syntax> {
     let options = serde_saphyr::options! {
         strict_booleans: true,
-        merge_keys: serde_saphyr::MergeKeyPolicy::Error,
+        merge_keys: serde_saphyr::MergeKeyPolicy::AsOrdinary,
+        non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::AsString,
         duplicate_keys: serde_saphyr::DuplicateKeyPolicy::PassThrough,
         with_snippet: false,
         budget: serde_saphyr::budget! {
@@ -68,13 +75,9 @@ pub fn read(source: &str) -> Result<Node, Syntax> {
         Ok(raw) => Ok(node(raw, source)),
         Err(error) => {
             let place = error.location().map_or(Place { line: 1, column: 1 }, |at| place(&at));
-            let text = error.without_snippet().to_string();
-            // The place is printed apart; the parser's own copy of it would only repeat it.
-            let message = match text.split_once(": ") {
-                Some((head, rest)) if head.contains("line") && head.contains("column") => rest.to_owned(),
-                _ => text,
-            };
-            Err(Syntax { place, message })
+            let line = source.lines().nth(place.line - 1).unwrap_or_default();
+            let (message, hint) = syntax::in_words(&error.without_snippet().to_string(), line);
+            Err(Syntax { place, message, hint })
         }
     }
 }
@@ -216,6 +219,23 @@ impl Node {
         }
     }
 
+    /// A key with nothing behind it.
+    pub fn is_nothing(&self) -> bool {
+        matches!(&self.kind, Kind::Scalar { value: Value::Null, .. })
+    }
+
+    /// Where merge keys stand, anywhere below.
+    pub fn merges(&self) -> Vec<Place> {
+        match &self.kind {
+            Kind::Map(entries) => {
+                let own = entries.iter().filter(|(key, _)| key.name == MERGE).map(|(key, _)| key.place);
+                own.chain(entries.iter().flat_map(|(_, node)| node.merges())).collect()
+            }
+            Kind::Seq(items) => items.iter().flat_map(Node::merges).collect(),
+            Kind::Scalar { .. } => Vec::new(),
+        }
+    }
+
     pub fn items(&self) -> &[Node] {
         match &self.kind {
             Kind::Seq(items) => items,
@@ -298,10 +318,30 @@ mod tests {
     fn broken_or_hostile_yaml_is_an_error_with_a_place() {
         let deep = "[".repeat(5000);
         let bomb = "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: [*d,*d,*d,*d,*d,*d,*d,*d,*d]\n";
-        for bad in ["a: 'open", "a:\n\tb: 1\n", "a: 1\n---\nb: 2\n", "a: [1, 2", &deep, bomb, "<<: {a: 1}\nb: 2\n"] {
+        for (bad, says, hint) in [
+            ("a: 'open", "", "quotes"),
+            ("a:\n\tb: 1\n", "tab", "spaces"),
+            ("a: b\n \tc\n", "tab", "spaces"),
+            ("a: 1\n---\nb: 2\n", "a second document", "one runbook"),
+            ("a: [1, 2", "", "bracket"),
+            (&deep, "too deep", "48"),
+            (bomb, "too large", "50,000"),
+            ("a: b: c\n", "", "quotes"),
+        ] {
             let error = read(bad).unwrap_err();
-            assert!(error.place.line >= 1 && !error.message.is_empty(), "{bad:.30}");
+            let Syntax { place, message, hint: told } = &error;
+            assert!(place.line >= 1 && message.contains(says) && told.contains(hint), "{bad:.30} {error:?}");
+            for word in ["budget", "policy", "recursion", "line ", "column ", "{"] {
+                assert!(!message.contains(word), "{bad:.30} {error:?}");
+            }
         }
+    }
+
+    #[test]
+    fn what_is_yaml_and_not_ours_is_left_to_the_checks() {
+        let tree = read("a: .nan\n<<: {b: 1}\nc: [{<<: {d: 1}}]\n").unwrap();
+        assert_eq!(tree.get("a").unwrap().text(), Some(".nan"));
+        assert_eq!(tree.merges(), [Place { line: 2, column: 1 }, Place { line: 3, column: 6 }]);
     }
 
     #[test]

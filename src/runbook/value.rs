@@ -5,6 +5,8 @@ use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
 
+use super::expr::{Piece, pieces};
+
 /// A duration as people write it: `30s`, `5m`, `1h30m`, `500ms`, `90d`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Dur(pub Duration);
@@ -112,6 +114,9 @@ pub enum Tpl<T> {
     Template(Template),
 }
 
+/// One template in an editor's words: no `}}` before the last, but in quotes.
+const ONE_TEMPLATE: &str = r#"^\s*\$\{\{([^}'"]|\}[^}'"]|'[^']*'|"[^"]*")*\}\}\s*$"#;
+
 /// A text that is one whole `${{ … }}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
@@ -120,8 +125,7 @@ pub struct Template(pub String);
 impl<'de> Deserialize<'de> for Template {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let text = String::deserialize(d)?;
-        let inner = text.trim();
-        if inner.starts_with("${{") && inner.ends_with("}}") {
+        if is_whole_template(&text) {
             Ok(Self(text))
         } else {
             Err(serde::de::Error::custom("neither a value nor one whole ${{ … }}"))
@@ -144,6 +148,24 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Tpl<T> {
             Some(Ok(value)) => Ok(Self::Value(value)),
             _ => Err(serde::de::Error::custom(error)),
         }
+    }
+}
+
+/// One `${{ … }}` and nothing beside it.
+fn is_whole_template(text: &str) -> bool {
+    matches!(pieces(text.trim()).as_deref(), Ok([Piece::Expression { .. }]))
+}
+
+impl<T: Default> Default for Tpl<T> {
+    fn default() -> Self {
+        Self::Value(T::default())
+    }
+}
+
+impl Tpl<bool> {
+    /// Said so, and known: a template is rendered before it is asked.
+    pub fn is_on(&self) -> bool {
+        matches!(self, Self::Value(true))
     }
 }
 
@@ -174,7 +196,7 @@ impl<T: JsonSchema> JsonSchema for Tpl<T> {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let inner = generator.subschema_for::<T>();
-        json_schema!({ "anyOf": [inner, { "type": "string", "pattern": r"^\s*\$\{\{.*\}\}\s*$" }] })
+        json_schema!({ "anyOf": [inner, { "type": "string", "pattern": ONE_TEMPLATE }] })
     }
 }
 
@@ -246,6 +268,22 @@ mod tests {
         for text in ["", "30", "5 m", "m5", "30m1h", "1m1m", "99999999999999999999s", "-5m", "1.5h"] {
             let error = text.parse::<Dur>().unwrap_err().to_string();
             assert!(error.contains("e.g. 500ms"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_template_field_takes_one_template() {
+        let schema = regex::Regex::new(ONE_TEMPLATE).unwrap();
+        for (text, whole) in [
+            ("${{ run.id }}", true),
+            (" ${{ steps['a}}b'].outputs.n }} ", true),
+            ("${{ run.id }}${{ run.id }}", false),
+            ("${{ run.id }}m", false),
+            ("${{ run.id", false),
+            ("5m", false),
+        ] {
+            assert_eq!(serde_json::from_value::<Template>(text.into()).is_ok(), whole, "{text}");
+            assert_eq!(schema.is_match(text), whole, "{text}");
         }
     }
 

@@ -90,23 +90,23 @@ fn what_is_wrong_is_said_with_a_place_and_a_hint() {
         ("steps:\n- {id: a, kubernetes: {rolloutStatus: {kind: Pod, name: x}}}\n", &["no rollout"]),
         ("steps:\n- {id: a, helm: {rollback: {release: x}}}\n", &["missing key `revision`"]),
         (
-            "metrics: {m: {query: up, successCondition: result < 1}}\nprometheus: {url: x}\nsteps:\n- {id: a, analysis: {for: 1m, metrics: [{metric: m}]}}\n",
+            "metrics: {m: {query: up, successCondition: result < 1}}\nprometheus: {url: 'http://x'}\nsteps:\n- {id: a, analysis: {for: 1m, metrics: [{metric: m}]}}\n",
             &["no failureCondition"],
         ),
         (
-            "metrics: {m: {query: up, successCondition: result < 1, failureCondition: result > 2}}\nprometheus: {url: x}\nsteps:\n- {id: a, retries: {limit: 1}, analysis: {for: 1m, count: 2, metrics: [{metric: m}]}}\n",
+            "metrics: {m: {query: up, successCondition: result < 1, failureCondition: result > 2}}\nprometheus: {url: 'http://x'}\nsteps:\n- {id: a, retries: {limit: 1}, analysis: {for: 1m, count: 2, metrics: [{metric: m}]}}\n",
             &["exactly one of for, count", "`retries` on a gate"],
         ),
         (
-            "metrics: {m: {query: 'sum(rate(x[5m])', successCondition: result < 1}}\nprometheus: {url: x}\nsteps:\n- {id: a, run: x}\n",
+            "metrics: {m: {query: 'sum(rate(x[5m])', successCondition: result < 1}}\nprometheus: {url: 'http://x'}\nsteps:\n- {id: a, run: x}\n",
             &["does not parse"],
         ),
         (
-            "metrics: {m: {query: http_requests_total, successCondition: result < 1}}\nprometheus: {url: x}\nsteps:\n- {id: a, run: x}\n",
+            "metrics: {m: {query: http_requests_total, successCondition: result < 1}}\nprometheus: {url: 'http://x'}\nsteps:\n- {id: a, run: x}\n",
             &["without rate()"],
         ),
         (
-            "metrics: {m: {query: up, successCondition: reslt < 1}}\nprometheus: {url: x}\nsteps:\n- {id: a, run: x}\n",
+            "metrics: {m: {query: up, successCondition: reslt < 1}}\nprometheus: {url: 'http://x'}\nsteps:\n- {id: a, run: x}\n",
             &["`reslt` is not defined", "did you mean `result`"],
         ),
         ("steps:\n- {id: a, analysis: {for: 1m, metrics: [{metric: nope}]}}\n", &["no metric `nope`"]),
@@ -138,6 +138,7 @@ fn what_is_wrong_is_said_with_a_place_and_a_hint() {
             assert!(text.contains(word), "missing «{word}» in\n{text}\nfor\n{steps}");
         }
         assert!(found.iter().all(|problem| problem.line > 0 && problem.column > 0), "{text}");
+        assert!(found.iter().all(|problem| problem.hint.is_some()), "no hint in {text}");
     }
 }
 
@@ -261,7 +262,7 @@ fn what_is_not_a_runbook_at_all_is_refused_before_it_is_read() {
 #[test]
 fn the_shipped_schema_is_the_one_of_the_types() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/runbook.schema.json");
-    let now = format!("{}\n", serde_json::to_string_pretty(runbook::schema::json()).unwrap());
+    let now = format!("{}\n", serde_json::to_string_pretty(&runbook::schema::for_editors()).unwrap());
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(&path, &now).unwrap();
     }
@@ -299,7 +300,7 @@ fn rules_that_are_easily_missed_are_said_too() {
             &["`y` of a branch runs on into its sibling `z`"],
         ),
         (
-            "metrics: {m: {query: up, successCondition: result < baseline}}\nprometheus: {url: x}\nsteps:\n- {id: a, run: x}\n",
+            "metrics: {m: {query: up, successCondition: result < baseline}}\nprometheus: {url: 'http://x'}\nsteps:\n- {id: a, run: x}\n",
             &["no `baselineQuery`"],
         ),
         (
@@ -349,13 +350,211 @@ fn rules_that_are_easily_missed_are_said_too() {
     }
 }
 
+/// What one look at the format from outside found; each was silent, or said without a place or a hint.
+#[test]
+fn what_would_only_fail_at_night_is_told_at_load() {
+    let gate = "metrics: {m: {query: up, successCondition: result < 1, failureCondition: result > 2}}\nprometheus: {url: 'http://x'}\n";
+    let undo = "rolloutUndo: {kind: StatefulSet, name: d, toRevision: \"${{ baseline.revision }}\"}";
+    let script = "steps:\n- {id: a, run: x, outputs: [n]}\n- {id: b, run: x, when:";
+    let cases: &[(&str, &[&str])] = &[
+        (
+            "baseline: {none: x}\nparams: {n: {type: int}}\nsteps:\n- {id: a, confirm: none, kubernetes: {scale: {kind: Deployment, name: x, replicas: '${{ params.n }}'}}}\n",
+            &["`confirm: none` on a destructive"],
+        ),
+        ("params: {p: {default: '${{ zzz.q }}'}}\nsteps:\n- {id: a, run: x}\n", &["no template is filled in here"]),
+        (
+            "metadata: {name: t, title: '${{ secrets.k }}'}\napiVersion: ripcord/v1\nkind: Runbook\nsteps: [{id: a, run: x}]\n",
+            &["no template is filled in"],
+        ),
+        ("steps:\n- {id: a, run: x, undo: {none: '${{ zzz }}'}}\n", &["no template is filled in"]),
+        (
+            "panes: {pods: {selector: 'a=${{ run.id }}'}}\nsteps:\n- {id: a, run: x}\n",
+            &["`run` is not defined", "params, target"],
+        ),
+        ("target: {namespace: '${{ target.namespace }}'}\nsteps:\n- {id: a, run: x}\n", &["`target` is not defined"]),
+        (
+            "params: {s: {}}\nsteps:\n- {id: a, run: x, when: \"params.s.startswith('x')\"}\n",
+            &["no method `startswith`", "is startingwith"],
+        ),
+        ("params: {s: {}}\nsteps:\n- {id: a, run: x, when: \"params.s.y == 'x'\"}\n", &["nothing inside"]),
+        ("steps:\n- {id: a, run: x, title: '${{ run.id.x }}'}\n", &["nothing inside"]),
+        ("steps:\n- {id: a, run: x, title: '${{ run[0] }}'}\n", &["only known in the run"]),
+        ("steps:\n- {id: a, run: x}\n- {id: b, run: x, when: \"steps.a.status.x == 'done'\"}\n", &["nothing inside"]),
+        (
+            "params: {s: {}}\nsteps:\n- {id: a, run: x, when: \"steps[params.s].outcome == 'failed'\"}\n",
+            &["only known in the run"],
+        ),
+        (
+            "metrics: {m: {query: up, successCondition: result.x < 1}}\nprometheus: {url: 'http://x'}\nsteps:\n- {id: a, run: x}\n",
+            &["`result` is a number"],
+        ),
+        (
+            "metrics: {m: {query: up, successCondition: \"result < 'a'\"}}\nprometheus: {url: 'http://x'}\nsteps:\n- {id: a, run: x}\n",
+            &["never «a»"],
+        ),
+        ("steps:\n- {id: a, run: x, when: 'steps[\"a\"][\"outcome\"] == \"nope\"'}\n", &["never «nope»"]),
+        ("steps:\n- {id: a, run: x, when: '(steps.a.outcome) == \"nope\"'}\n", &["never «nope»"]),
+        ("steps:\n- {id: a, run: x, when: '\"nope\" in steps.a.outcome'}\n", &["never «nope»"]),
+        ("steps:\n- {id: a, run: x, when: 'steps.a.outcome == true'}\n", &["never «true"]),
+        ("steps:\n- {id: a, run: x, when: 'steps.a.outcome is eq(\"nope\")'}\n", &["never «nope»"]),
+        ("steps:\n- {id: a, run: x, when: 'steps.a.outcome == \"inconclusive\"'}\n", &["never «inconclusive»"]),
+        (&format!("{script} 'steps.a.outputs.n | trim == 3'}}\n"), &["| int"]),
+        (&format!("{script} 'steps.a.outputs.n | default(\"0\") > 3'}}\n"), &["| int"]),
+        (&format!("{script} '(steps.a.outputs.n) > 3'}}\n"), &["| int"]),
+        (&format!("{script} 'steps.a.outputs.n in [1, 2]'}}\n"), &["| int"]),
+        (&format!("{script} 'steps.a.outputs.n + 1 > 3'}}\n"), &["| int"]),
+        (&format!("{script} 'steps.a.outputs.n is ge(3)'}}\n"), &["| int"]),
+        (
+            &format!("baseline: {{deployment: d}}\nsteps:\n- {{id: a, kubernetes: {{{undo}}}}}\n"),
+            &["the baseline is not of"],
+        ),
+        (
+            "baseline: {helmRelease: r}\nsteps:\n- {id: a, helm: {rollback: {release: other, revision: \"${{ baseline['revision'] }}\"}}}\n",
+            &["not of the release `other`"],
+        ),
+        (
+            "baseline: {helmRelease: r}\nsteps:\n- {id: a, helm: {rollback: {release: other, revision: '${{ baseline . revision }}'}}}\n",
+            &["not of the release `other`"],
+        ),
+        (
+            "target: {namespace: n}\nbaseline: {deployment: d}\nsteps:\n- {id: a, kubernetes: {rolloutUndo: {kind: Deployment, name: d, namespace: other, toRevision: '${{ baseline.revision }}'}}}\n",
+            &["target's namespace"],
+        ),
+        (
+            "steps:\n- {id: a, helm: {status: {release: r}, status: {release: r}}}\n",
+            &["key `status` is there twice", "first is at line 5"],
+        ),
+        ("steps:\n- {id: a, end: {category: resolved}, next: b}\n- {id: b, run: x}\n", &["never goes on by `next`"]),
+        (
+            &format!(
+                "{gate}steps:\n- {{id: a, next: b, analysis: {{for: 1m, metrics: [{{metric: m}}], onSuccessful: c}}}}\n- {{id: b, run: x}}\n- {{id: c, run: x}}\n"
+            ),
+            &["`onSuccessful` says where"],
+        ),
+        (
+            "steps:\n- {id: a, branch: {choices: [{when: 'true', goto: b}, {when: 'false', goto: d}], default: c}}\n- {id: b, run: x, next: b3}\n- {id: c, run: x, next: e}\n- {id: b3, run: x}\n- {id: d, run: x}\n- {id: e, run: x}\n",
+            &["`b` of a branch runs on into its sibling `d`"],
+        ),
+        ("steps:\n- {id: a, run: x, when:}\n", &["`when:` says nothing", "leave the key out"]),
+        (
+            "steps:\n- {id: a, run: x, onFailure: , retries: }\n",
+            &["`onFailure:` says nothing", "`retries:` says nothing"],
+        ),
+        (
+            "baseline:\nprometheus:\nsteps:\n- {id: a, run: x}\n",
+            &["`baseline:` says nothing", "`prometheus:` says nothing"],
+        ),
+        ("steps:\n- {id: a, kubernetes: {wait: {kind: Pod, name: x, for: deleted}}}\n", &["cannot be waited for"]),
+        ("steps:\n- {id: a, kubernetes: {wait: {kind: Pod, name: x, for: condition=}}}\n", &["cannot be waited for"]),
+        (
+            "metadata: {name: t, alerts: [{name: Y, params: {nope: '${{ labels.p }}'}}]}\napiVersion: ripcord/v1\nkind: Runbook\nsteps: [{id: a, run: x}]\n",
+            &["no param `nope`"],
+        ),
+        (
+            &format!("{gate}steps:\n- {{id: a, analysis: {{for: 10s, metrics: [{{metric: m}}]}}}}\n"),
+            &["interval 30s is longer than the window 10s"],
+        ),
+        (
+            &format!(
+                "{gate}steps:\n- {{id: a, analysis: {{for: '${{{{ run.id }}}}${{{{ run.id }}}}', interval: 5s, metrics: [{{metric: m}}]}}}}\n"
+            ),
+            &["one whole `${{ … }}`"],
+        ),
+        ("steps:\n- {id: a, run: {script: x, interactive: '${{ run.id }}'}}\n", &["no template here"]),
+        ("steps:\n- {id: a, run: x, onFailure: promt}\n", &["did you mean `prompt`"]),
+        (
+            "params: {n: {type: number, default: .nan}}\nsteps:\n- {id: A, manul: x}\n",
+            &["«.nan» is not a number", "did you mean `manual`"],
+        ),
+        ("x: &x {run: x}\nsteps:\n- {<<: *x, id: A, run: x}\n", &["`<<` is not read", "not a step id"]),
+        (
+            "params: {'': {}, -a: {}}\nsteps:\n- {id: a, run: x}\n",
+            &["`` cannot be an environment variable", "`-a` cannot be"],
+        ),
+        (
+            "steps:\n- {id: near, portForward: {service: n/x, port: 3, until: naer}}\n",
+            &["`until: naer`", "did you mean `near`"],
+        ),
+        ("steps:\n- {id: a, run: x, when: params.n = 1}\n", &["write `==`"]),
+        ("steps:\n- {id: a, run: x, when: 'true AND false'}\n", &["write `and`"]),
+        ("steps:\n- {id: a, run: x, when: '!true'}\n", &["write `not`"]),
+        ("prometheus: {url: x}\nsteps:\n- {id: a, run: x}\n", &["not a web address"]),
+        ("prometheus: {service: x}\nsteps:\n- {id: a, run: x}\n", &["names no service", "monitoring/prometheus:9090"]),
+        (
+            "steps:\n- {id: a, run: x, verify: {query: up, successCondition: result == 1}}\n",
+            &["a query without `prometheus:`"],
+        ),
+        ("steps:\n- {id: a, run: x, env: {A: x, a: y}}\n", &["`a` and `A` differ"]),
+        ("---\n---\n", &["a second document"]),
+    ];
+    for (steps, says) in cases {
+        let found = problems(steps);
+        let text: String = found.iter().map(Problem::render).collect();
+        for word in *says {
+            assert!(text.contains(word), "missing «{word}» in\n{text}\nfor\n{steps}");
+        }
+        assert!(found.iter().all(|problem| problem.line > 0 && problem.hint.is_some()), "{text}");
+    }
+}
+
+#[test]
+fn a_misspelt_goto_is_told_once() {
+    let found = problems("steps:\n- {id: a, run: x, next: thrd}\n- {id: second, run: x}\n- {id: third, run: x}\n");
+    let said: Vec<_> = found.iter().map(|problem| problem.message.as_str()).collect();
+    assert_eq!(said, ["there is no step `thrd` to go to"]);
+}
+
+#[test]
+fn a_name_in_a_text_of_several_lines_is_told_where_it_stands() {
+    let found = problems(
+        "steps:\n- id: a\n  manual: |\n    one ${{ run.id }}\n    two\n    three ${{ zzz }} ${{ yyy }} here\n  when: >-\n    true\n    and qqq\n",
+    );
+    let said: Vec<_> = found.iter().map(|problem| (problem.line, problem.column, problem.source.trim())).collect();
+    let third = "three ${{ zzz }} ${{ yyy }} here";
+    assert_eq!(said, [(9, 15, third), (9, 25, third), (12, 9, "and qqq")]);
+}
+
+#[test]
+fn an_empty_file_says_how_to_begin() {
+    for text in ["", "# nothing yet\n"] {
+        let found = runbook::load_str("t.yaml", text).unwrap_err();
+        let text: String = found.iter().map(Problem::render).collect();
+        assert!(text.contains("is empty") && text.contains("ripcord new NAME"), "{text}");
+    }
+}
+
+#[test]
+fn what_is_large_is_checked_or_refused_at_once() {
+    let many = |step: &dyn Fn(usize) -> String| -> String { (0..4_000).map(step).collect() };
+    let query = |query: String| {
+        format!("prometheus: {{url: 'http://x'}}\nmetrics: {{m: {{query: '{query}'}}}}\nsteps:\n- {{id: a, run: x}}\n")
+    };
+    for (text, says) in [
+        (format!("steps:\n- {{id: a, run: x, when: 'run{}'}}\n", ".id".repeat(12_000)), "cannot be evaluated"),
+        (query(format!("up{}", "+up".repeat(20_000))), "too much to be parsed"),
+        (query(format!("{}up{}", "abs(".repeat(2_000), ")".repeat(2_000))), "too much to be parsed"),
+        (format!("steps:\n{}", many(&|i| format!("- {{id: s{i}, manual: x, next: zz{i}}}\n"))), "no step `zz3999`"),
+        (
+            format!("steps:\n{}", many(&|i| format!("- {{id: s{i}, run: x, onFailure: 'goto:s0'}}\n"))),
+            "from `s3999` the run can go round",
+        ),
+    ] {
+        let found = problems(&text);
+        assert!(found.iter().any(|problem| problem.message.contains(says)), "{says} {:?}", found.first());
+    }
+    assert_eq!(problems(&format!("steps:\n{}", many(&|i| format!("- {{id: s{i}, manual: x}}\n")))), []);
+}
+
 #[test]
 fn what_is_right_is_not_told_wrong() {
     for steps in [
         "baseline: {helmRelease: ml}\nsteps:\n- {id: h, helm: {status: {release: ml}}}\n- {id: b, when: \"steps.h.outputs.status == 'deployed'\", run: x}\n",
         "steps:\n- {id: a, run: x, outputs: [count]}\n- {id: b, when: '3 < steps.a.outputs.count | int', run: x}\n",
+        "params: {d: {type: duration, enum: [90s, 2m], default: 90s}, n: {type: number, enum: [1, 2], default: 1}}\nsteps:\n- {id: a, run: x, onFailure: 'goto:end'}\n",
+        "baseline: {none: x}\nparams: {b: {type: bool}}\nsteps:\n- {id: a, helm: {upgrade: {release: r, chart: c, wait: '${{ params.b }}', install: true}}}\n- {id: b, kubernetes: {patch: {kind: Service, name: x, type: '${{ params.b }}', patch: {a: 1}}}}\n- {id: c, kubernetes: {delete: {kind: Pod, name: x, force: '${{ params.b }}'}}}\n",
+        "steps:\n- {id: a, http: {url: 'http://x'}}\n- {id: b, run: x, when: \"steps.a.outputs.json.items[0].name == 'x' and 'y' not in steps.a.outputs.body\"}\n",
         "steps:\n- {id: a, run: x}\n- {id: b, when: \"steps.a.outcome in ['failed', 'skipped'] or 'steps.nope' == 'x'\", run: x}\n",
-        "params: {w: {default: 5m}}\nprometheus: {url: x}\nmetrics: {m: {query: 'sum(rate(x[${{ params.w }}]))', successCondition: result < 1}}\nsteps:\n- {id: a, run: x}\n",
+        "params: {w: {default: 5m}}\nprometheus: {url: 'http://x'}\nmetrics: {m: {query: 'sum(rate(x[${{ params.w }}]))', successCondition: result < 1}}\nsteps:\n- {id: a, run: x}\n",
     ] {
         let text: String = problems(steps).iter().map(Problem::render).collect();
         assert_eq!(text, "", "{steps}");
@@ -390,6 +589,13 @@ fn a_nested_runbook_is_held_against_the_one_that_holds_it() {
     assert!(with_child(call, uses).contains("in the runbook that holds this one"));
     let holds = "baseline: {helmRelease: ml}\nsteps:\n- {id: a, runbook: {ref: ./child.yaml}}\n";
     assert_eq!(with_child(holds, uses), "");
+    for child in ["protected: true", "lockKey: other", "namespace: \"${{ params.n }}\""] {
+        let text =
+            with_child(call, &format!("target: {{{child}}}\nparams: {{n: {{}}}}\nsteps:\n- {{id: a, run: x}}\n"));
+        assert!(text.contains("another target"), "{child}: {text}");
+    }
+    let twice = "steps:\n- {id: a, runbook: {ref: ./child.yaml}}\n- {id: b, runbook: {ref: ./child.yaml}}\n";
+    assert_eq!(with_child(twice, "steps:\n- {id: a, rum: x}\n").matches("unknown key `rum`").count(), 1);
     let leads_back = "steps:\n- {id: a, onFailure: rollback, run: x}\n";
     assert_eq!(with_child(holds, leads_back), "", "the way back is the run's");
     assert!(with_child(call, leads_back).contains("no way back"));

@@ -67,10 +67,10 @@ impl Words {
 
     fn upgrade(&mut self, upgrade: &HelmUpgrade, note: &str) {
         self.values(&upgrade.values, &upgrade.set, upgrade.version.as_ref());
-        self.flag(upgrade.install, "--install");
-        self.flag(upgrade.create_namespace, "--create-namespace");
-        self.flag(upgrade.wait, "--wait");
-        self.flag(upgrade.atomic, "--atomic");
+        self.flag(upgrade.install.is_on(), "--install");
+        self.flag(upgrade.create_namespace.is_on(), "--create-namespace");
+        self.flag(upgrade.wait.is_on(), "--wait");
+        self.flag(upgrade.atomic.is_on(), "--atomic");
         self.timeout(upgrade.timeout.as_ref());
         self.pair("--description", note);
         self.names(&[&upgrade.release, &upgrade.chart]);
@@ -78,7 +78,7 @@ impl Words {
 
     /// Rollback has no `--description`: Helm itself writes «Rollback to N».
     fn rollback(&mut self, rollback: &HelmRollback) {
-        self.flag(rollback.wait, "--wait");
+        self.flag(rollback.wait.is_on(), "--wait");
         self.timeout(rollback.timeout.as_ref());
         let revision = rollback.revision.value().unwrap_or_default().to_string();
         self.names(&[&rollback.release, &revision]);

@@ -27,7 +27,7 @@ pub async fn preview(cx: &ActContext<'_>, context: &str, action: &Action) -> Vec
 async fn of_kubernetes(cx: &ActContext<'_>, verb: &Kubernetes) -> Vec<String> {
     match verb {
         Kubernetes::Exec(_) => return vec!["(a command in a container cannot be tried first)".into()],
-        Kubernetes::Delete(delete) if delete.force => {
+        Kubernetes::Delete(delete) if delete.force.is_on() => {
             return vec![
                 "force: the record goes at once; the containers may go on running on a node that is cut off".into(),
             ];

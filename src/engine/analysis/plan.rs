@@ -18,9 +18,6 @@ use crate::{
     },
 };
 
-/// Where a gate does not say how often it measures.
-const INTERVAL: Dur = Dur::secs(30);
-
 /// A gate made ready: when it measures and by what rules.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -38,7 +35,7 @@ impl Plan {
     /// From a rendered gate and the metrics of its runbook.
     pub fn new(analysis: &Analysis, metrics: &IndexMap<String, Metric>) -> Result<Self, String> {
         let dur = |dur: &Option<Tpl<Dur>>| dur.as_ref().and_then(Tpl::value).map(Dur::get);
-        let interval = dur(&analysis.interval).unwrap_or(INTERVAL.get());
+        let interval = dur(&analysis.interval).unwrap_or(Analysis::INTERVAL.get());
         if interval.is_zero() {
             return Err("interval must be longer than zero".into());
         }

@@ -1,129 +1,142 @@
 //! Comparisons that can never hold: a status with a word it never is, a script's text with a number,
 //! a choice nobody offers.
 
+use std::collections::HashMap;
+
 use super::{
     super::{
+        expr::Part,
         model::{Action, ParamType, Runbook},
         problem::{Problems, nearest},
         tree::Place,
     },
     At,
-    words::{self, Path, Word, as_written, word},
 };
 
 const STATUS: [&str; 4] = ["pending", "waiting", "running", "done"];
+/// Of every step; a gate may end in the last two as well.
 const OUTCOME: [&str; 7] = ["succeeded", "failed", "skipped", "unknown", "aborted", "inconclusive", "error"];
 
-/// What a name is compared with.
-#[derive(Debug, PartialEq, Eq)]
-enum With<'a> {
-    Text(&'a str),
-    Number,
+/// Tests that compare, as `x is eq(y)`.
+const TESTS: [&str; 10] = ["eq", "equalto", "ne", "lt", "lessthan", "le", "gt", "greaterthan", "ge", "sameas"];
+/// Filters that leave a text a text.
+const KEEP_TEXT: [&str; 10] =
+    ["trim", "lower", "upper", "title", "capitalize", "replace", "string", "default", "d", "safe"];
+
+pub(super) fn check(
+    parts: &Part,
+    place: Place,
+    book: &Runbook,
+    steps: &HashMap<&str, &At<'_>>,
+    problems: &mut Problems<'_>,
+) {
+    for (left, right) in pairs(parts) {
+        for (name, other) in [(left, right), (right, left)] {
+            words(name, other, steps, place, problems);
+            if is_number(other, book) {
+                text_as_number(name, steps, place, problems);
+            }
+        }
+    }
+    for part in parts.all() {
+        if let Part::Reckoned(parts) = part {
+            parts.iter().for_each(|part| text_as_number(part, steps, place, problems));
+        }
+    }
 }
 
-/// `source` is an expression whose names are single words (see [`words::as_names`]).
-pub(super) fn check(source: &str, place: Place, book: &Runbook, steps: &[At<'_>], problems: &mut Problems<'_>) {
-    let words = words::words(source);
-    let paths = words::paths(&words);
-    for path in paths.iter().filter(|path| path.parts[0] == "steps" && path.parts.len() > 2) {
-        let id = as_written(path.parts[1]);
-        let Some(at) = steps.iter().find(|at| at.step.id().as_str() == id) else { continue };
-        let (others, filtered) = compared(&words, &paths, path, book);
-        for other in others {
-            match (path.parts[2], path.parts.get(3)) {
-                ("status", None) => never("status", &other, &STATUS, place, problems),
-                ("outcome", None) => never("outcome", &other, &OUTCOME, place, problems),
-                ("choice", None) => {
-                    if let Action::Decision(decision) = &at.step.action {
-                        let known: Vec<_> = decision.options.iter().map(|option| option.id.as_str()).collect();
-                        never("choice", &other, &known, place, problems);
-                    }
-                }
-                ("outputs", Some(name))
-                    if other == With::Number && !filtered && matches!(at.step.action, Action::Run(_)) =>
-                {
-                    let name = as_written(name);
-                    let message =
-                        format!("`{name}` of `{id}` is text: a script's outputs are, and a number never equals it");
-                    problems.error(place, message).hint(format!("steps.{id}.outputs.{name} | int"));
-                }
-                _ => {}
+/// In a metric's condition every name is a number.
+pub(super) fn numbers(parts: &Part, place: Place, problems: &mut Problems<'_>) {
+    for (left, right) in pairs(parts) {
+        for pair in [(left, right), (right, left)] {
+            if let (Part::Name { path, .. }, Part::Text(text)) = pair {
+                problems
+                    .error(place, format!("`{}` is a number, and never «{text}»", path.join(".")))
+                    .hint("compare it with a number, without quotes");
             }
         }
     }
 }
 
-fn never(field: &str, other: &With<'_>, known: &[&str], place: Place, problems: &mut Problems<'_>) {
+/// What is compared with what; of a list each item.
+fn pairs(parts: &Part) -> Vec<(&Part, &Part)> {
+    let mut pairs = Vec::new();
+    for part in parts.all() {
+        let (left, right) = match part {
+            Part::Compared(left, right) | Part::In(left, right) => (left.as_ref(), right.as_ref()),
+            Part::Test { name, of, args } if TESTS.contains(&name.as_str()) || name == "in" => match args.as_slice() {
+                [arg] => (of.as_ref(), arg),
+                _ => continue,
+            },
+            _ => continue,
+        };
+        match right {
+            Part::List(items) => pairs.extend(items.iter().map(|item| (left, item))),
+            right => pairs.push((left, right)),
+        }
+    }
+    pairs
+}
+
+fn words(name: &Part, other: &Part, steps: &HashMap<&str, &At<'_>>, place: Place, problems: &mut Problems<'_>) {
+    let Part::Name { path, .. } = name else { return };
+    let [root, id, field] = path.as_slice() else { return };
+    let Some(at) = steps.get(id.as_str()).filter(|_| root == "steps") else { return };
+    match (field.as_str(), &at.step.action) {
+        ("status", _) => never("status", other, &STATUS, place, problems),
+        ("outcome", Action::Analysis(_)) => never("outcome", other, &OUTCOME, place, problems),
+        ("outcome", _) => never("outcome", other, &OUTCOME[..5], place, problems),
+        ("choice", Action::Decision(decision)) => {
+            let known: Vec<_> = decision.options.iter().map(|option| option.id.as_str()).collect();
+            never("choice", other, &known, place, problems);
+        }
+        _ => {}
+    }
+}
+
+fn never(field: &str, other: &Part, known: &[&str], place: Place, problems: &mut Problems<'_>) {
     let word = match other {
-        With::Text(word) => *word,
-        With::Number => "a number",
+        Part::Text(word) => word.as_str(),
+        Part::Number => "a number",
+        Part::Other => "true, false or none",
+        _ => return,
     };
     if !known.contains(&word) {
         let hint = nearest(word, known.iter().copied())
-            .map_or_else(|| known.join(", "), |near| format!("did you mean `{near}`?"));
+            .map_or_else(|| format!("it is one of {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
         problems.error(place, format!("a step's {field} is never «{word}»")).hint(hint);
     }
 }
 
-/// The literals on the other side of a name's comparisons, and whether a filter stands between.
-fn compared<'a>(words: &[words::At<'a>], paths: &[Path<'a>], path: &Path<'a>, book: &Runbook) -> (Vec<With<'a>>, bool) {
-    let (mut at, mut filtered) = (path.words.end, false);
-    while let (Some(Word::Sign("|")), Some(Word::Name(_))) = (word(words, at), word(words, at + 1)) {
-        (at, filtered) = (behind_arguments(words, at + 2), true);
-    }
-    let mut others = Vec::new();
-    match (word(words, at), word(words, at + 1)) {
-        (Some(Word::Sign(sign)), _) if is_comparison(sign) => others.extend(operand(words, at + 1, paths, book)),
-        (Some(Word::Name("in")), _) => others.extend(listed(words, at + 1)),
-        (Some(Word::Name("not")), Some(Word::Name("in"))) => others.extend(listed(words, at + 2)),
-        _ => {}
-    }
-    if path.words.start >= 2 && matches!(words[path.words.start - 1].word, Word::Sign(sign) if is_comparison(sign)) {
-        others.extend(operand(words, path.words.start - 2, paths, book));
-    }
-    (others, filtered)
-}
-
-fn is_comparison(sign: &str) -> bool {
-    ["==", "!=", "<", ">", "<=", ">="].contains(&sign)
-}
-
-fn operand<'a>(words: &[words::At<'a>], at: usize, paths: &[Path<'a>], book: &Runbook) -> Option<With<'a>> {
-    match (word(words, at)?, word(words, at + 1)) {
-        (Word::Text(text), _) => Some(With::Text(text)),
-        (Word::Number(_), _) | (Word::Sign("-"), Some(Word::Number(_))) => Some(With::Number),
-        (Word::Name(_), _) => {
-            let path = paths.iter().find(|path| path.words.contains(&at))?;
-            let [root, name] = path.parts.as_slice() else { return None };
-            let param = book.params.get(&as_written(name)).filter(|_| *root == "params")?;
-            matches!(param.kind, ParamType::Int | ParamType::Number).then_some(With::Number)
-        }
-        _ => None,
+fn is_number(part: &Part, book: &Runbook) -> bool {
+    match part {
+        Part::Number | Part::Reckoned(_) => true,
+        Part::Name { path, .. } => match path.as_slice() {
+            [root, name] if root == "params" => {
+                book.params.get(name).is_some_and(|param| matches!(param.kind, ParamType::Int | ParamType::Number))
+            }
+            _ => false,
+        },
+        Part::Filter { name, .. } => ["int", "float", "length", "count", "abs", "round"].contains(&name.as_str()),
+        _ => false,
     }
 }
 
-/// The texts of `['a', 'b']`.
-fn listed<'a>(words: &[words::At<'a>], at: usize) -> Vec<With<'a>> {
-    if !matches!(word(words, at), Some(Word::Sign("[" | "("))) {
-        return Vec::new();
+/// A script's output, perhaps through filters that leave it a text, where a number stands beside it.
+fn text_as_number(part: &Part, steps: &HashMap<&str, &At<'_>>, place: Place, problems: &mut Problems<'_>) {
+    let mut part = part;
+    while let Part::Filter { name, of, .. } = part
+        && KEEP_TEXT.contains(&name.as_str())
+    {
+        part = of;
     }
-    let inner = words[at + 1..].iter().take_while(|at| !matches!(at.word, Word::Sign("]" | ")")));
-    inner.filter_map(|at| if let Word::Text(text) = at.word { Some(With::Text(text)) } else { None }).collect()
-}
-
-/// Behind `(…)`, if there is one.
-fn behind_arguments(words: &[words::At<'_>], at: usize) -> usize {
-    if word(words, at) != Some(Word::Sign("(")) {
-        return at;
+    let Part::Name { path, .. } = part else { return };
+    let [root, id, outputs, name] = path.as_slice() else { return };
+    if root == "steps"
+        && outputs == "outputs"
+        && steps.get(id.as_str()).is_some_and(|at| matches!(at.step.action, Action::Run(_)))
+    {
+        let message = format!("`{name}` of `{id}` is text: a script's outputs are, and a number never equals it");
+        problems.error(place, message).hint(format!("steps.{id}.outputs.{name} | int"));
     }
-    let mut depth = 0;
-    for (index, at) in words.iter().enumerate().skip(at) {
-        match at.word {
-            Word::Sign("(") => depth += 1,
-            Word::Sign(")") if depth == 1 => return index + 1,
-            Word::Sign(")") => depth -= 1,
-            _ => {}
-        }
-    }
-    words.len()
 }

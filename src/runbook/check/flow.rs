@@ -1,15 +1,14 @@
-//! Ids, gotos, reach and cycles.
+//! Ids, gotos and reach.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::{
     super::{
-        model::{Action, Goto, OnFailure, Runbook, Step, Undo},
+        model::{Action, Goto, Nested, OnFailure, Runbook, Step, Undo},
         problem::{Problems, nearest},
         tree::Place,
-        value::StepId,
     },
-    At, Outer,
+    At, Outer, cycles,
 };
 
 const RESERVED: [&str; 3] = ["rollback", "end", "none"];
@@ -26,19 +25,22 @@ pub(super) fn check(book: &Runbook, steps: &[At<'_>], outer: Option<&Outer>, who
     for in_lane in [false, true] {
         let lane: Vec<At<'_>> = steps.iter().filter(|at| at.in_lane == in_lane).copied().collect();
         let graph: Vec<Vec<Edge>> = (0..lane.len()).map(|index| edges(&lane, index)).collect();
-        let lanes = Lanes { all: steps, way_back, within: outer.is_some_and(|outer| outer.in_lane) };
-        targets(&lanes, &lane, &graph, problems);
+        let all = steps.iter().map(|at| at.step.id().as_str()).collect();
+        let lanes = Lanes { all, way_back, within: outer.is_some_and(|outer| outer.in_lane) };
+        let all_known = targets(&lanes, &lane, &graph, problems);
         let next = successors(&lane, &graph);
-        if whole {
+        // A step that only a misspelt goto leads to is not told as unreached as well.
+        if whole && all_known {
             reach(&lane, &next, problems);
         }
-        cycles(&lane, &next, problems);
+        cycles::check(&lane, &next, problems);
     }
     undo(book, steps, problems);
 }
 
 fn ids(steps: &[At<'_>], problems: &mut Problems<'_>) {
     let mut seen: BTreeMap<&str, Place> = BTreeMap::new();
+    let made: HashSet<&str> = steps.iter().filter(|at| !at.is_written()).map(|at| at.step.id().as_str()).collect();
     for at in steps.iter().filter(|at| at.is_written()) {
         let id = at.step.id().as_str();
         let place = at.key("id");
@@ -52,7 +54,7 @@ fn ids(steps: &[At<'_>], problems: &mut Problems<'_>) {
                 .error(place, format!("`{id}` is a reserved word"))
                 .hint("rollback, end and none are where a goto leads");
         }
-        if steps.iter().any(|made| !made.is_written() && made.step.id().as_str() == id) {
+        if made.contains(id) {
             problems
                 .error(place, format!("`{id}` is the id of a step that is made for the way back"))
                 .hint("choose another id");
@@ -110,17 +112,29 @@ fn edges(lane: &[At<'_>], index: usize) -> Vec<Edge> {
         _ => {}
     }
     if let Some(OnFailure::Goto(to)) = &common.on_failure {
-        edge(&Goto::Step(to.clone()), at.key("onFailure"));
-    }
-    if common.on_failure == Some(OnFailure::Rollback) {
-        edge(&Goto::Rollback, at.key("onFailure"));
+        edge(to, at.key("onFailure"));
     }
     if let Some(next) = &common.next {
         edge(next, at.key("next"));
-    } else if falls_through(at.step) {
+    } else if falls_through(at.step) || common.on_failure == Some(OnFailure::Continue) {
         edge(&following(lane, index), at.node.place);
     }
     edges
+}
+
+/// `next` on a step that success never leaves by it.
+fn idle_next(at: &At<'_>, problems: &mut Problems<'_>) {
+    let goes_on = falls_through(at.step) || at.step.common.on_failure == Some(OnFailure::Continue);
+    if at.step.common.next.is_none() || goes_on {
+        return;
+    }
+    let hint = match &at.step.action {
+        Action::End(_) => "the run closes here",
+        Action::Analysis(_) => "`onSuccessful` says where success goes",
+        _ => "its own gotos say where it goes",
+    };
+    let message = format!("this {} never goes on by `next`", at.step.action.name());
+    problems.error(at.node.key_place("next"), message).hint(format!("leave `next` out: {hint}"));
 }
 
 /// `branch`, `decision` and `end` never fall through; a gate may, where success names no other way.
@@ -138,30 +152,36 @@ fn following(lane: &[At<'_>], index: usize) -> Goto {
 
 /// What a `rollback` leads to from here.
 struct Lanes<'a> {
-    all: &'a [At<'a>],
+    all: HashSet<&'a str>,
     way_back: bool,
     /// The whole runbook lies in a way back.
     within: bool,
 }
 
-fn targets(lanes: &Lanes<'_>, lane: &[At<'_>], graph: &[Vec<Edge>], problems: &mut Problems<'_>) {
+/// How many misspelt gotos get a «did you mean»: each is held against every id.
+const GUESSES: usize = 50;
+
+/// False where a goto leads to a step that is not there.
+fn targets(lanes: &Lanes<'_>, lane: &[At<'_>], graph: &[Vec<Edge>], problems: &mut Problems<'_>) -> bool {
     let here: BTreeSet<&str> = lane.iter().map(|at| at.step.id().as_str()).collect();
+    let mut unknown = 0;
+    let mut guess = |id: &str, else_: &str| {
+        unknown += 1;
+        let near = nearest(id, here.iter().copied().filter(|_| unknown <= GUESSES));
+        near.map_or_else(|| else_.to_owned(), |near| format!("did you mean `{near}`?"))
+    };
     for (at, edges) in lane.iter().zip(graph) {
+        idle_next(at, problems);
         for Edge { to, place } in edges {
             match to {
                 Goto::Step(id) if !here.contains(id.as_str()) => {
-                    let other = lanes.all.iter().any(|other| other.step.id() == id);
-                    if other {
+                    if lanes.all.contains(id.as_str()) {
                         let message = format!("`{id}` is in the other lane");
                         problems
                             .error(*place, message)
                             .hint("a goto stays in its lane; `rollback` leads to the way back");
                     } else {
-                        let hint = nearest(id.as_str(), here.iter().copied());
-                        let hint = hint.map_or_else(
-                            || "name a step of this lane, `rollback` or `end`".to_owned(),
-                            |near| format!("did you mean `{near}`?"),
-                        );
+                        let hint = guess(id.as_str(), "name a step of this lane, `rollback` or `end`");
                         problems.error(*place, format!("there is no step `{id}` to go to")).hint(hint);
                     }
                 }
@@ -182,11 +202,13 @@ fn targets(lanes: &Lanes<'_>, lane: &[At<'_>], graph: &[Vec<Edge>], problems: &m
             && let Some(Goto::Step(until)) = &forward.until
             && !here.contains(until.as_str())
         {
-            problems
-                .error(at.action(), format!("`until: {until}` names no step of this lane"))
-                .hint("name a step, or `end`");
+            let node = at.node.get("portForward").and_then(|node| node.get("until"));
+            let hint = guess(until.as_str(), "name a step, or `end`");
+            let place = node.map_or_else(|| at.action(), |node| node.place);
+            problems.error(place, format!("`until: {until}` names no step of this lane")).hint(hint);
         }
     }
+    unknown == 0
 }
 
 fn successors(lane: &[At<'_>], graph: &[Vec<Edge>]) -> Vec<Vec<usize>> {
@@ -215,54 +237,18 @@ fn reach(lane: &[At<'_>], next: &[Vec<usize>], problems: &mut Problems<'_>) {
     }
 }
 
-/// A step that always asks a person: passing it is a choice each time.
-fn always_asks(step: &Step) -> bool {
-    if step.common.when.is_some() {
-        return false;
-    }
-    match &step.action {
-        Action::Decision(_) | Action::Approval(_) | Action::Input(_) | Action::Manual(_) => true,
-        Action::Checklist(list) => list.items.iter().any(|item| item.probe.is_none()),
-        _ => false,
-    }
-}
-
-/// A cycle in which nobody is asked would go round for ever.
-fn cycles(lane: &[At<'_>], next: &[Vec<usize>], problems: &mut Problems<'_>) {
-    let free = |index: usize| !always_asks(lane[index].step);
-    let mut told = BTreeSet::new();
-    // Every cycle goes back somewhere, so only steps that lead back can begin one.
-    let leads_back = |index: usize| next[index].iter().any(|to| *to <= index && free(*to));
-    for start in (0..lane.len()).filter(|index| free(*index) && leads_back(*index)) {
-        let mut seen = vec![false; lane.len()];
-        let mut open: Vec<usize> = next[start].iter().copied().filter(|to| free(*to)).collect();
-        let mut round = false;
-        while let Some(index) = open.pop() {
-            round |= index == start;
-            if !std::mem::replace(&mut seen[index], true) {
-                open.extend(next[index].iter().filter(|to| free(**to)));
-            }
-        }
-        // Told at the step that leads back.
-        if round && told.insert(start) {
-            let at = lane[start];
-            let message = format!("from `{}` the run can go round without anybody being asked", at.step.id());
-            problems
-                .error(at.key("id"), message)
-                .hint("use `retries` to try again, or lead the way back through a `decision`");
-        }
-    }
-}
-
 fn undo(book: &Runbook, steps: &[At<'_>], problems: &mut Problems<'_>) {
+    let way_back = way_back(book);
     for at in steps {
         if let Some(Undo::None(none)) = &at.step.common.undo
             && none.none.trim().is_empty()
         {
-            problems.error(at.key("undo"), "`undo: {none: …}` needs a reason");
+            problems
+                .error(at.key("undo"), "`undo: {none: …}` needs a reason")
+                .hint("say why it cannot or need not be undone");
         }
         if let Some(Undo::Step(id)) = &at.step.common.undo
-            && !in_way_back(book, id)
+            && !way_back.contains(id.as_str())
         {
             let lane = book.rollback.iter().map(|step| step.id().as_str());
             let hint = nearest(id.as_str(), lane).map_or_else(
@@ -274,16 +260,17 @@ fn undo(book: &Runbook, steps: &[At<'_>], problems: &mut Problems<'_>) {
     }
 }
 
-/// A step of the way back, also of the runbook that is the way back.
-fn in_way_back(book: &Runbook, id: &StepId) -> bool {
-    book.rollback.iter().any(|step| {
-        let nested = match &step.action {
-            Action::Runbook(nested) => nested.book.as_deref(),
-            _ => None,
-        };
-        step.id() == id
-            || nested.is_some_and(|book| {
-                book.steps.iter().any(|inner| inner.id() == id || inner.id().under(Some(step.id())) == *id)
-            })
-    })
+/// The steps of the way back, also of the runbook that is the way back: by their own id and by their path.
+fn way_back(book: &Runbook) -> HashSet<String> {
+    let mut ids = HashSet::new();
+    for step in &book.rollback {
+        ids.insert(step.id().to_string());
+        if let Action::Runbook(Nested { book: Some(book), .. }) = &step.action {
+            for inner in &book.steps {
+                ids.insert(inner.id().to_string());
+                ids.insert(inner.id().under(Some(step.id())).to_string());
+            }
+        }
+    }
+    ids
 }

@@ -4,17 +4,21 @@ use std::collections::BTreeMap;
 
 use super::{
     super::{
+        expr::is_templated,
         model::*,
         params::{self, env_name, is_refused_env},
         problem::{Problems, nearest},
         tree::{Node, Place},
     },
     Outer, is_native_write,
+    web::web_address,
 };
 
 pub(super) fn check(book: &Runbook, tree: &Node, outer: Option<&Outer>, problems: &mut Problems<'_>) {
     if book.steps.is_empty() {
-        problems.error(tree.key_place("steps"), "a runbook needs at least one step");
+        problems
+            .error(tree.key_place("steps"), "a runbook needs at least one step")
+            .hint("- {id: first, run: \"echo hello\"}");
     }
     values(book, tree, problems);
     tools(book, tree, problems);
@@ -26,15 +30,10 @@ pub(super) fn check(book: &Runbook, tree: &Node, outer: Option<&Outer>, problems
             .warning(place(tree, &["requires", "reachable"]), "there is no `prometheus:` to reach")
             .hint("say where it is: `prometheus: {url: …}` or `{service: namespace/name:port}`");
     }
-    if let Some(prometheus) = &book.prometheus {
-        let at = tree.key_place("prometheus");
-        exactly_one(
-            &[("url", prometheus.url.is_some()), ("service", prometheus.service.is_some())],
-            at,
-            "prometheus",
-            problems,
-        );
+    if let (Some(prometheus), Some(node)) = (&book.prometheus, tree.get("prometheus")) {
+        where_metrics_are(prometheus, node, tree.key_place("prometheus"), problems);
     }
+    alerts(book, tree, problems);
     metrics(book, tree, problems);
     baseline(book, tree, outer.is_some(), problems);
     if let Some(outer) = outer {
@@ -51,6 +50,27 @@ pub(super) fn check(book: &Runbook, tree: &Node, outer: Option<&Outer>, problems
     }
 }
 
+fn where_metrics_are(prometheus: &Prometheus, node: &Node, at: Place, problems: &mut Problems<'_>) {
+    let given = [("url", prometheus.url.is_some()), ("service", prometheus.service.is_some())];
+    exactly_one(&given, at, "prometheus", problems);
+    for (key, url) in [("url", &prometheus.url), ("alertmanager", &prometheus.alertmanager)] {
+        if let Some(url) = url {
+            web_address(url, node.get(key).map_or(at, |node| node.place), problems);
+        }
+    }
+    if let Some(service) = prometheus.service.as_deref().filter(|service| !is_templated(service)) {
+        let parts = service.split_once('/').and_then(|(space, rest)| Some((space, rest.rsplit_once(':')?)));
+        let whole = parts.is_some_and(|(space, (name, port))| {
+            !space.is_empty() && !name.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0)
+        });
+        if !whole {
+            problems
+                .error(node.get("service").map_or(at, |node| node.place), format!("«{service}» names no service"))
+                .hint("namespace/name:port, as in monitoring/prometheus:9090");
+        }
+    }
+}
+
 /// A nested runbook acts where the one that holds it acts, and nowhere else.
 fn same_target(book: &Runbook, outer: &Outer, tree: &Node, problems: &mut Problems<'_>) {
     let (own, held) = (&book.target, &outer.target);
@@ -58,17 +78,30 @@ fn same_target(book: &Runbook, outer: &Outer, tree: &Node, problems: &mut Proble
         ("context", &own.context, &held.context),
         ("namespace", &own.namespace, &held.namespace),
         ("clusterUID", &own.cluster_uid, &held.cluster_uid),
+        ("lockKey", &own.lock_key, &held.lock_key),
     ] {
         if own.is_some() && own != held {
             let held = held.as_deref().unwrap_or("not given");
-            problems
-                .error(
-                    place(tree, &["target", key]),
-                    format!("another target: `{key}` is {held} in the runbook that holds this one"),
-                )
-                .hint("leave it out: a nested runbook acts where its parent does");
+            another(key, held, own.as_deref().is_some_and(is_templated), tree, problems);
         }
     }
+    let says = tree.get("target").is_some_and(|target| target.get("protected").is_some());
+    if says && own.protected != held.protected {
+        another("protected", if held.protected { "true" } else { "false" }, false, tree, problems);
+    }
+}
+
+fn another(key: &str, held: &str, templated: bool, tree: &Node, problems: &mut Problems<'_>) {
+    let hint = match templated {
+        true => "leave it out: it is compared as it is written, and a nested runbook acts where its parent does",
+        false => "leave it out: a nested runbook acts where its parent does",
+    };
+    problems
+        .error(
+            place(tree, &["target", key]),
+            format!("another target: `{key}` is {held} in the runbook that holds this one"),
+        )
+        .hint(hint);
 }
 
 pub(super) fn place(tree: &Node, path: &[&str]) -> Place {
@@ -78,12 +111,14 @@ pub(super) fn place(tree: &Node, path: &[&str]) -> Place {
 pub(super) fn exactly_one(given: &[(&str, bool)], at: Place, what: &str, problems: &mut Problems<'_>) -> bool {
     let there: Vec<_> = given.iter().filter(|(_, there)| *there).map(|(name, _)| *name).collect();
     let names: Vec<_> = given.iter().map(|(name, _)| *name).collect();
-    match there.len() {
-        1 => return true,
-        0 => problems.error(at, format!("{what} needs exactly one of {}", names.join(", "))),
-        _ => {
-            problems.error(at, format!("{what} takes exactly one of {}, not {}", names.join(", "), there.join(" and ")))
-        }
+    match there.as_slice() {
+        [_] => return true,
+        [] => problems
+            .error(at, format!("{what} needs exactly one of {}", names.join(", ")))
+            .hint(format!("write one of them, for example `{}: …`", names[0])),
+        [first, ..] => problems
+            .error(at, format!("{what} takes exactly one of {}, not {}", names.join(", "), there.join(" and ")))
+            .hint(format!("keep one, for example `{first}`")),
     };
     false
 }
@@ -95,7 +130,8 @@ fn values(book: &Runbook, tree: &Node, problems: &mut Problems<'_>) {
     for (section, name) in names {
         let at = tree.get(section).map_or(tree.place, |node| node.key_place(name));
         let env = env_name(name);
-        if !env.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') || env.starts_with(|c: char| c.is_ascii_digit())
+        if !env.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            || !name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         {
             problems
                 .error(at, format!("`{name}` cannot be an environment variable"))
@@ -131,17 +167,21 @@ pub(super) fn param_rules(name: &str, param: &Param, node: &Node, problems: &mut
     {
         let why = error.to_string();
         let why = why.lines().last().unwrap_or_default().to_owned();
-        problems.error(node.key_place("pattern"), format!("`{name}`: the pattern is not one: {why}"));
+        problems
+            .error(node.key_place("pattern"), format!("`{name}`: the pattern is not one: {why}"))
+            .hint("a regular expression without look-around, as in '^v[0-9]+$'");
         return;
     }
     if let Some(default) = &param.default
-        && !default.as_str().is_some_and(super::super::expr::is_templated)
+        && !default.as_str().is_some_and(is_templated)
         && let Err(why) = params::check(name, param, default)
     {
-        problems.error(
-            node.get("default").map_or(node.place, |node| node.place),
-            format!("the default breaks its own rule: {why}"),
-        );
+        problems
+            .error(
+                node.get("default").map_or(node.place, |node| node.place),
+                format!("the default breaks its own rule: {why}"),
+            )
+            .hint("change the default, or the rule beside it");
     }
     if matches!(param.kind, ParamType::String | ParamType::Bool) && (param.min.is_some() || param.max.is_some()) {
         let key = if param.min.is_some() { "min" } else { "max" };
@@ -152,13 +192,32 @@ pub(super) fn param_rules(name: &str, param: &Param, node: &Node, problems: &mut
     for (allowed, node) in param.one_of.iter().zip(node.get("enum").map(Node::items).unwrap_or_default()) {
         let bare = Param { one_of: Vec::new(), ..param.clone() };
         if let Err(why) = params::check(name, &bare, allowed) {
-            problems.error(node.place, format!("this word breaks the rule beside it: {why}"));
+            problems
+                .error(node.place, format!("this word breaks the rule beside it: {why}"))
+                .hint("leave the word out, or change the rule");
         }
     }
     if let (Some(min), Some(max)) = (param.min, param.max)
         && min > max
     {
-        problems.error(node.key_place("min"), format!("`{name}`: min {min} is above max {max}"));
+        problems
+            .error(node.key_place("min"), format!("`{name}`: min {min} is above max {max}"))
+            .hint("no value could be given; turn them round");
+    }
+}
+
+/// What an alert's labels are given to must be a param.
+fn alerts(book: &Runbook, tree: &Node, problems: &mut Problems<'_>) {
+    let nodes = tree.get("metadata").and_then(|node| node.get("alerts")).map(Node::items).unwrap_or_default();
+    for (alert, node) in book.metadata.alerts.iter().zip(nodes) {
+        let (Alert::With(alert), Some(given)) = (alert, node.get("params")) else { continue };
+        for name in alert.params.keys().filter(|name| !book.params.contains_key(*name)) {
+            let hint = match nearest(name, book.params.keys().map(String::as_str)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("declare it: `params: {{{name}: {{}}}}`"),
+            };
+            problems.error(given.key_place(name), format!("there is no param `{name}` to give it to")).hint(hint);
+        }
     }
 }
 
@@ -184,12 +243,14 @@ fn calendar_rules(calendar: &Calendar, tree: &Node, problems: &mut Problems<'_>)
     let nodes = tree.get("calendar").and_then(|node| node.get("closed")).map(Node::items).unwrap_or_default();
     for (rule, node) in calendar.closed.iter().zip(nodes) {
         if rule.days.is_empty() && rule.from.is_none() && rule.to.is_none() {
-            problems.error(node.place, "a closed time names `days`, or `from` and `to`");
+            problems
+                .error(node.place, "a closed time names `days`, or `from` and `to`")
+                .hint("{days: [Sat, Sun]} or {from: 2026-12-20, to: 2027-01-02}");
         }
         if let (Some(from), Some(to)) = (rule.from, rule.to)
             && from > to
         {
-            problems.error(node.key_place("from"), format!("{from} is after {to}"));
+            problems.error(node.key_place("from"), format!("{from} is after {to}")).hint("turn the two days round");
         }
     }
 }
@@ -239,14 +300,18 @@ fn guard_rules(book: &Runbook, guard: &Guard, node: &Node, problems: &mut Proble
         problems.error(node.place, "this guard's metric has no condition").hint("give the metric a `failureCondition`");
     }
     if guard.metric.is_some() && (guard.max_restarts.is_some() || guard.min_ready.is_some()) {
-        problems.error(node.place, "`maxRestarts` and `minReady` belong to a guard over `pods`");
+        problems
+            .error(node.place, "`maxRestarts` and `minReady` belong to a guard over `pods`")
+            .hint("make it a guard of its own: {pods: {selector: …}, maxRestarts: 0}");
     }
     if guard.interval.is_some_and(|interval| interval.get().is_zero()) {
-        problems.error(node.key_place("interval"), "the interval must be longer than zero");
+        problems.error(node.key_place("interval"), "the interval must be longer than zero").hint("15s is the default");
     }
     let own = guard.pods.as_ref().is_some_and(|pods| pods.max_restarts.is_some() || pods.min_ready.is_some());
     if guard.pods.is_some() && !own && guard.max_restarts.is_none() && guard.min_ready.is_none() {
-        problems.error(node.place, "a guard over pods needs `maxRestarts` or `minReady`");
+        problems
+            .error(node.place, "a guard over pods needs `maxRestarts` or `minReady`")
+            .hint("`maxRestarts: 0` trips at the first restart");
     }
     if guard.on_failure == GuardAction::Rollback && book.rollback.is_empty() {
         problems
@@ -259,7 +324,9 @@ fn baseline(book: &Runbook, tree: &Node, nested: bool, problems: &mut Problems<'
     if let Some(BaselineSpec::None(reason)) = &book.baseline
         && reason.trim().is_empty()
     {
-        problems.error(tree.key_place("baseline"), "`baseline: {none: …}` needs a reason");
+        problems
+            .error(tree.key_place("baseline"), "`baseline: {none: …}` needs a reason")
+            .hint("say why there is nothing to go back to");
     }
     let writes = book.steps.iter().any(is_native_write);
     if writes && book.baseline.is_none() && !nested {

@@ -2,15 +2,20 @@
 
 mod arms;
 mod compare;
+mod cycles;
 mod flow;
 mod header;
 mod include;
 mod names;
 mod outputs;
 mod promql;
+mod scope;
+mod slips;
 mod step;
 mod verbs;
-mod words;
+mod web;
+
+use std::collections::HashSet;
 
 use super::{
     doc::ACTIONS,
@@ -50,13 +55,12 @@ pub(super) fn steps_have_one_action(tree: &Node, problems: &mut Problems<'_>) {
     for lane in ["steps", "rollback"] {
         for node in tree.get(lane).map(Node::items).unwrap_or_default() {
             let Kind::Map(entries) = &node.kind else { continue };
-            let actions: Vec<_> = entries.iter().filter(|(key, _)| ACTIONS.contains(&key.name.as_str())).collect();
+            let mut actions: Vec<_> = entries.iter().filter(|(key, _)| ACTIONS.contains(&key.name.as_str())).collect();
+            // A key that is there twice is told as that.
+            let mut seen = HashSet::new();
+            actions.retain(|(key, _)| seen.insert(key.name.as_str()));
             match actions.as_slice() {
-                [(key, value)] => {
-                    if matches!(&value.kind, Kind::Scalar { value, .. } if value.is_null()) {
-                        problems.error(key.place, format!("`{}:` says nothing", key.name)).hint("write what it does");
-                    }
-                }
+                [_] => {}
                 [] => {
                     let typo = entries.iter().find_map(|(key, _)| nearest(&key.name, ACTIONS));
                     let hint = typo.map_or_else(

@@ -1,28 +1,28 @@
-//! Every name in every template and expression, also in branches that are rarely taken.
+//! Every template and expression of a runbook, also in branches that are rarely taken: where they stand.
+//! What the names in them mean is checked in `scope`.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 
 use super::{
     super::{
-        expr::{self, Piece},
+        expr::{self, Part, Piece},
         model::*,
-        problem::{Problems, nearest},
+        problem::Problems,
         tree::{Kind, Node, Place},
     },
-    At, Outer, compare,
-    outputs::outputs_of,
-    words::{self, Word, as_written},
+    At, Outer, compare, slips,
 };
 
-const BASELINE: [&str; 5] = ["kind", "name", "revision", "images", "age"];
 /// Where an expression stands, and so what it may see.
 #[derive(Clone, Copy, PartialEq)]
-enum Seen {
+pub(super) enum Seen {
     /// Params, steps, run, target, baseline, selected.
     Step,
     /// The same, and secrets as the whole value.
     StepWithSecrets,
-    /// Params, run, target: before any step ran.
+    /// Params alone: the target is worked out first.
+    Target,
+    /// Params and target: before any step ran.
     Header,
     HeaderWithSecrets,
     /// `result`, a number.
@@ -33,17 +33,18 @@ enum Seen {
     Alert,
 }
 
-struct Names<'a, 'b, 'c> {
-    book: &'a Runbook,
-    ids: Vec<&'a str>,
-    steps: &'a [At<'a>],
-    outer: Option<&'a Outer>,
-    problems: &'b mut Problems<'c>,
+pub(super) struct Names<'a, 'b, 'c> {
+    pub book: &'a Runbook,
+    pub ids: Vec<&'a str>,
+    pub steps: HashMap<&'a str, &'a At<'a>>,
+    pub outer: Option<&'a Outer>,
+    pub problems: &'b mut Problems<'c>,
 }
 
 pub(super) fn check(book: &Runbook, tree: &Node, steps: &[At<'_>], outer: Option<&Outer>, problems: &mut Problems<'_>) {
+    let by_id: HashMap<&str, &At<'_>> = steps.iter().rev().map(|at| (at.step.id().as_str(), at)).collect();
     let ids = steps.iter().map(|at| at.step.id().as_str()).collect();
-    let mut names = Names { book, ids, steps, outer, problems };
+    let mut names = Names { book, ids, steps: by_id, outer, problems };
     names.header(tree);
     for at in steps.iter().filter(|at| at.is_written()) {
         names.step(at);
@@ -52,9 +53,11 @@ pub(super) fn check(book: &Runbook, tree: &Node, steps: &[At<'_>], outer: Option
 
 impl Names<'_, '_, '_> {
     fn header(&mut self, tree: &Node) {
-        self.texts(tree.get("target"), &[], Seen::Header);
+        for key in ["description", "params", "secrets", "requires", "calendar"] {
+            self.plain(tree.get(key));
+        }
+        self.texts(tree.get("target"), &[], Seen::Target);
         self.texts(tree.get("panes"), &[], Seen::Header);
-        self.texts(tree.get("description"), &[], Seen::Header);
         self.texts(tree.get("baseline"), &[], Seen::Header);
         self.texts(tree.get("guards"), &[], Seen::Header);
         if let Some(prometheus) = tree.get("prometheus") {
@@ -65,9 +68,12 @@ impl Names<'_, '_, '_> {
                 self.texts(prometheus.get(key), &[], Seen::HeaderWithSecrets);
             }
         }
-        if let Some(alerts) = tree.get("metadata").and_then(|node| node.get("alerts")) {
-            for alert in alerts.items() {
-                self.texts(alert.get("params"), &[], Seen::Alert);
+        if let Some(Kind::Map(entries)) = tree.get("metadata").map(|node| &node.kind) {
+            for (key, node) in entries {
+                match key.name.as_str() {
+                    "alerts" => node.items().iter().for_each(|alert| self.alert(alert)),
+                    _ => self.plain(Some(node)),
+                }
             }
         }
         let Some(Kind::Map(metrics)) = tree.get("metrics").map(|node| &node.kind) else { return };
@@ -76,6 +82,28 @@ impl Names<'_, '_, '_> {
                 self.texts(metric.get(key), &[], Seen::Step);
             }
             self.conditions(metric, metric.get("baselineQuery").is_some());
+        }
+    }
+
+    fn alert(&mut self, alert: &Node) {
+        self.texts(alert.get("params"), &[], Seen::Alert);
+        self.plain(alert.get("name").or(Some(alert)).filter(|node| node.text().is_some()));
+    }
+
+    /// Nothing is filled in here: what looks like a template would be taken as it stands.
+    fn plain(&mut self, node: Option<&Node>) {
+        let Some(node) = node else { return };
+        match &node.kind {
+            Kind::Map(entries) => entries.iter().for_each(|(_, node)| self.plain(Some(node))),
+            Kind::Seq(items) => items.iter().for_each(|item| self.plain(Some(item))),
+            Kind::Scalar { .. } => {
+                if node.text().is_some_and(expr::is_templated) {
+                    let place = self.problems.find(node.place, "${{", 0);
+                    self.problems
+                        .error(place, "no template is filled in here; it would be taken as it stands")
+                        .hint("write the value; templates stand in actions, `env`, `target`, `title` and `doc`");
+                }
+            }
         }
     }
 
@@ -112,6 +140,7 @@ impl Names<'_, '_, '_> {
             self.texts(at.node.get(key), &[], Seen::Step);
         }
         self.texts(at.node.get("env"), &[], Seen::StepWithSecrets);
+        self.plain(at.node.get("undo"));
         if let Some(verify) = at.node.get("verify") {
             self.probe(verify);
         }
@@ -147,7 +176,11 @@ impl Names<'_, '_, '_> {
                     }
                 }
             }
-            _ => self.texts(Some(action), &["goto", "id", "ref"], Seen::Step),
+            Action::Runbook(_) => {
+                self.plain(action.get("ref"));
+                self.texts(action.get("with"), &[], Seen::Step);
+            }
+            _ => self.texts(Some(action), &["goto", "id"], Seen::Step),
         }
     }
 
@@ -183,57 +216,18 @@ impl Names<'_, '_, '_> {
 
     /// A probe's own rule sees what the look gave, and nothing else.
     fn probe_condition(&mut self, source: &str, place: Place, known: Option<&[&str]>) {
-        if self.operators(source, place) {
-            return;
-        }
-        match expr::names(source, &[]) {
-            Err(error) => self.cannot_be_evaluated(source, &error.why, place),
-            Ok(names) => {
-                let roots: BTreeSet<&str> = names.iter().filter_map(|name| name.split('.').next()).collect();
-                if let Some(known) = known {
-                    for root in roots.into_iter().filter(|root| !known.contains(root)) {
-                        self.undefined(root, known, place);
-                    }
-                }
-                self.filters(source, place);
+        let Some(parts) = self.parts(source, place, &[]) else { return };
+        for part in parts.all() {
+            if let (Part::Name { path, .. }, Some(known)) = (part, known)
+                && !known.contains(&path[0].as_str())
+            {
+                self.undefined(&path[0], known, place);
             }
         }
-    }
-
-    /// `&&` and `||`, which people bring along; true if one was found.
-    fn operators(&mut self, source: &str, place: Place) -> bool {
-        let words = words::words(source);
-        let twice = |sign: &str| {
-            words.windows(2).any(|two| {
-                two[0].to == two[1].from && two[0].word == Word::Sign(sign) && two[1].word == Word::Sign(sign)
-            })
-        };
-        for (sign, word) in [("&", "and"), ("|", "or")] {
-            if twice(sign) {
-                let message = format!("`{sign}{sign}` is not an operator here");
-                self.problems.error(place, message).hint(format!("write `{word}`"));
-                return true;
-            }
+        if matches!(known, Some(["result"])) {
+            compare::numbers(&parts, place, self.problems);
         }
-        false
-    }
-
-    fn cannot_be_evaluated(&mut self, source: &str, why: &str, place: Place) {
-        let problem = self.problems.error(place, format!("«{}» cannot be evaluated: {why}", source.trim()));
-        if source.contains("${{") {
-            problem.hint("this is an expression already: write it without `${{ }}`");
-        }
-    }
-
-    /// Filters and tests that do not exist would only be missed when the step runs.
-    fn filters(&mut self, source: &str, place: Place) {
-        for (kind, name) in words::filters_and_tests(&words::words(source)) {
-            if !expr::is_known(kind, name) {
-                let hint =
-                    if kind == "filter" { "such as `int`, `float`, `length`, `default`" } else { "such as `defined`" };
-                self.problems.error(place, format!("there is no {kind} `{name}`")).hint(hint);
-            }
-        }
+        self.filters(&parts, place);
     }
 
     /// Every template in every text below a node, but for the keys named.
@@ -264,162 +258,59 @@ impl Names<'_, '_, '_> {
         };
         let alone = pieces.len() == 1;
         for piece in pieces {
-            if let Piece::Expression { source, .. } = piece {
+            if let Piece::Expression { source, at } = piece {
                 let seen = match seen {
                     Seen::StepWithSecrets if !alone || !is_plain_name(source) => Seen::Step,
                     Seen::HeaderWithSecrets if !alone || !is_plain_name(source) => Seen::Header,
                     seen => seen,
                 };
+                // The same template may stand there before.
+                let written = &text[at - "${{".len()..at + source.len()];
+                let before = text[..at - "${{".len()].matches(written).count();
+                let place = self.problems.find(place, written, before);
                 self.expression(source, place, seen);
             }
         }
     }
 
     fn expression(&mut self, source: &str, place: Place, seen: Seen) {
-        if self.operators(source, place) {
+        let ids = std::mem::take(&mut self.ids);
+        let parts = self.parts(source, place, &ids);
+        self.ids = ids;
+        let Some(parts) = parts else { return };
+        if self.no_such_step(&parts, source, place) {
             return;
         }
-        let (plain, unknown) = words::as_names(source, &self.ids);
-        if let Some(id) = unknown {
-            let hint = nearest(&id, self.ids.iter().copied())
-                .map_or_else(|| "name a step of this runbook".to_owned(), |near| format!("did you mean `{near}`?"));
-            self.problems.error(place, format!("there is no step `{id}`")).hint(hint);
-            return;
+        let mut told = Vec::new();
+        for part in parts.all() {
+            if let Part::Name { path, open } = part
+                && !told.contains(&path)
+            {
+                told.push(path);
+                let path: Vec<&str> = path.iter().map(String::as_str).collect();
+                let here = self.problems.find(place, &path.join("."), 0);
+                self.name(&path, *open, here, seen);
+            }
         }
-        match expr::names(&plain, &[]) {
-            Err(error) => self.cannot_be_evaluated(source, &error.why, place),
-            Ok(names) => {
-                for name in leaves(names) {
-                    self.name(&as_written(&name), place, seen);
-                }
-                self.filters(source, place);
-                compare::check(&plain, place, self.book, self.steps, self.problems);
+        self.filters(&parts, place);
+        match seen {
+            Seen::Condition | Seen::ConditionWithBaseline => compare::numbers(&parts, place, self.problems),
+            _ => compare::check(&parts, place, self.book, &self.steps, self.problems),
+        }
+    }
+
+    fn parts(&mut self, source: &str, place: Place, ids: &[&str]) -> Option<Part> {
+        match expr::look(source, ids) {
+            Ok(parts) => Some(parts),
+            Err(error) => {
+                slips::tell(source, &error, place, self.problems);
+                None
             }
         }
     }
-
-    fn name(&mut self, name: &str, place: Place, seen: Seen) {
-        let parts: Vec<&str> = name.split('.').collect();
-        match (seen, parts[0]) {
-            (Seen::Condition | Seen::ConditionWithBaseline, "result") | (Seen::ConditionWithBaseline, "baseline") => {}
-            (Seen::Condition, "baseline") => {
-                let message = "`baseline` is not measured: this metric has no `baselineQuery`";
-                self.problems.error(place, message).hint("give the metric a `baselineQuery`");
-            }
-            (Seen::Condition | Seen::ConditionWithBaseline, other) => {
-                self.undefined(other, &["result", "baseline"], place);
-            }
-            (Seen::Alert, "labels") => {}
-            (Seen::Alert, other) => self.undefined(other, &["labels"], place),
-            (_, "params") => {
-                let known: Vec<&str> = self.book.params.keys().map(String::as_str).collect();
-                self.member("params", &parts, &known, place);
-            }
-            (_, "secrets") => self.secret(&parts, place, seen),
-            (_, "run") => self.member("run", &parts, &["id", "operator", "startedAt"], place),
-            (_, "target") => self.member("target", &parts, &["context", "namespace"], place),
-            (Seen::Header | Seen::HeaderWithSecrets, other) => {
-                self.undefined(other, &["params", "run", "target"], place);
-            }
-            (_, "selected") => self.member("selected", &parts, &["pod", "container"], place),
-            (_, "baseline") => self.baseline(&parts, place),
-            (_, "steps") => self.steps(&parts, place),
-            (_, other) => {
-                let known = ["params", "secrets", "baseline", "run", "target", "steps", "selected"];
-                self.undefined(other, &known, place);
-            }
-        }
-    }
-
-    fn undefined(&mut self, name: &str, known: &[&str], place: Place) {
-        let hint = nearest(name, known.iter().copied());
-        let hint = hint
-            .map_or_else(|| format!("in scope here: {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
-        self.problems.error(place, format!("`{name}` is not defined")).hint(hint);
-    }
-
-    fn member(&mut self, root: &str, parts: &[&str], known: &[&str], place: Place) {
-        let Some(name) = parts.get(1) else { return };
-        if known.contains(name) {
-            return;
-        }
-        // `params.image-tag` reads as a subtraction.
-        if let Some(dashed) = known.iter().find(|known| known.split('-').next() == Some(name)) {
-            let message = format!("`{root}.{name}` is not defined");
-            self.problems.error(place, message).hint(format!("a name with a dash is {root}[\"{dashed}\"]"));
-            return;
-        }
-        let hint = match nearest(name, known.iter().copied()) {
-            Some(near) => format!("did you mean `{root}.{near}`?"),
-            None if known.is_empty() => format!("no {root} are declared"),
-            None => format!("{root} has {}", known.join(", ")),
-        };
-        self.problems.error(place, format!("`{root}.{name}` is not defined")).hint(hint);
-    }
-
-    fn secret(&mut self, parts: &[&str], place: Place, seen: Seen) {
-        let known: Vec<&str> = self.book.secrets.keys().map(String::as_str).collect();
-        self.member("secrets", parts, &known, place);
-        if !matches!(seen, Seen::StepWithSecrets | Seen::HeaderWithSecrets) {
-            let name = parts.get(1).copied().unwrap_or("x");
-            self.problems.error(place, format!("the secret `{name}` may not stand here")).hint(format!(
-                "only as a whole `env` value, a header or a webhook URL; a script has it as ${}",
-                super::super::params::env_name(name)
-            ));
-        }
-    }
-
-    fn baseline(&mut self, parts: &[&str], place: Place) {
-        let baseline = self.outer.map_or(self.book.baseline.as_ref(), |outer| outer.baseline.as_ref());
-        if !matches!(baseline, Some(BaselineSpec::HelmRelease(_) | BaselineSpec::Deployment(_))) {
-            let message = match self.outer {
-                Some(_) => "`baseline` is not declared in the runbook that holds this one",
-                None => "`baseline` is not declared here",
-            };
-            self.problems.error(place, message).hint(
-                "`baseline: {helmRelease: …}` or `{deployment: …}` at the top; it is recorded before the first write",
-            );
-            return;
-        }
-        self.member("baseline", parts, &BASELINE, place);
-    }
-
-    fn steps(&mut self, parts: &[&str], place: Place) {
-        let (Some(id), Some(field)) = (parts.get(1), parts.get(2)) else { return };
-        let known = ["status", "outcome", "outputs", "choice"];
-        if !known.contains(field) {
-            let hint = nearest(field, known).map_or_else(|| known.join(", "), |near| format!("did you mean `{near}`?"));
-            self.problems.error(place, format!("a step has no `{field}`")).hint(hint);
-            return;
-        }
-        let Some(at) = self.steps.iter().find(|at| at.step.id().as_str() == *id) else { return };
-        if let ("outputs", Some(name), Some(outputs)) = (*field, parts.get(3), outputs_of(at.step))
-            && !outputs.iter().any(|output| output == name)
-        {
-            let action = at.step.action.name();
-            let hint = match (nearest(name, outputs.iter().map(String::as_str)), action) {
-                (Some(near), _) => format!("did you mean `{near}`?"),
-                (None, "run") => format!("declare it: `outputs: [{name}]`, and write `{name}=…` to $RIPCORD_OUTPUT"),
-                (None, _) if outputs.is_empty() => format!("a {action} has no outputs"),
-                (None, _) => format!("a {action} has {}", outputs.join(", ")),
-            };
-            self.problems.error(place, format!("`{id}` has no output `{name}`")).hint(hint);
-        }
-        if *field == "choice" && !matches!(at.step.action, Action::Decision(_)) {
-            self.problems.error(place, format!("`{id}` is a {}; only a decision has a choice", at.step.action.name()));
-        }
-    }
-}
-
-/// Only the longest of names that lie in each other.
-fn leaves(names: BTreeSet<String>) -> Vec<String> {
-    let longer = |name: &String| names.iter().any(|other| other.starts_with(&format!("{name}.")));
-    names.iter().filter(|name| !longer(name)).cloned().collect()
 }
 
 /// One name and nothing done to it: `secrets.api_key`, `secrets["api-key"]`.
 fn is_plain_name(source: &str) -> bool {
-    let (plain, _) = words::as_names(source.trim(), &[]);
-    let words = words::words(&plain);
-    matches!(words::paths(&words).as_slice(), [path] if path.words.len() == words.len() && path.parts.len() == 2)
+    matches!(expr::look(source, &[]), Ok(Part::Name { path, open: false }) if path.len() == 2)
 }

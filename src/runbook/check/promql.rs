@@ -42,8 +42,17 @@ pub(super) fn check(book: &Runbook, tree: &Node, steps: &[At<'_>], problems: &mu
     }
 }
 
+/// Operators, brackets and label signs of one query: the parser takes time by their square.
+const JOINTS: usize = 600;
+
 fn one(query: &str, at: Place, problems: &mut Problems<'_>) {
     let Ok(pieces) = expr::pieces(query) else { return }; // told where templates are checked
+    if let Some(why) = expr::too_much(query, JOINTS) {
+        problems
+            .error(at, format!("the query is too much to be parsed: {why}"))
+            .hint("make it a recording rule of Prometheus, and ask for that");
+        return;
+    }
     let filled = |with: &str| {
         let plain: String = pieces
             .iter()
@@ -57,7 +66,7 @@ fn one(query: &str, at: Place, problems: &mut Problems<'_>) {
     // What a template stands for is not known yet: a label's value, a range, a number.
     match filled("x").or_else(|why| filled("5m").or_else(|_| filled("1")).map_err(|_| why)) {
         Err(why) => {
-            problems.error(at, format!("the query does not parse: {why}"));
+            problems.error(at, format!("the query does not parse: {why}")).hint(what_is_missing(&why));
         }
         Ok(tree) => {
             if let Some(counter) = raw_counter(&tree) {
@@ -66,6 +75,19 @@ fn one(query: &str, at: Place, problems: &mut Problems<'_>) {
                     .hint("a counter only grows, and starts again at a restart: rate(…[5m]) or increase(…[5m])");
             }
         }
+    }
+}
+
+/// What most often lies behind the parser's words.
+fn what_is_missing(why: &str) -> &'static str {
+    match why {
+        why if why.contains("matrix") => "give it a range, as in rate(requests_total[5m])",
+        why if why.contains("parenthesis") || why.contains("end of input") => "a bracket or a quote is not closed",
+        why if why.contains("unknown function") => {
+            "the functions are Prometheus' own: rate, increase, sum, histogram_quantile …"
+        }
+        why if why.contains("regex") => "a label's regex has no look-around",
+        _ => "try it in Prometheus' own expression browser",
     }
 }
 

@@ -1,5 +1,7 @@
 //! One step by itself: its risk, its retries, its probe, its gate, its script.
 
+use std::collections::{BTreeMap, HashSet};
+
 use super::{
     super::{
         expr,
@@ -11,25 +13,28 @@ use super::{
     },
     At,
     header::{exactly_one, param_rules},
+    web::web,
 };
 
 pub(super) fn check(book: &Runbook, at: &At<'_>, problems: &mut Problems<'_>) {
     if !at.is_written() {
         return;
     }
-    common(at, problems);
+    common(book, at, problems);
     match &at.step.action {
         Action::Run(run) => {
             let node = at.node.get("run").unwrap_or(at.node);
             script(run, node, at, problems);
         }
         Action::Analysis(gate) => analysis(book, gate, at, problems),
-        Action::Checklist(list) => checklist(list, at, problems),
+        Action::Checklist(list) => checklist(book, list, at, problems),
         Action::Decision(decision) => decision_rules(decision, at, problems),
         Action::Input(fields) => {
             let node = at.node.get("input").unwrap_or(at.node);
             if fields.is_empty() {
-                problems.error(node.place, "an input that asks for nothing");
+                problems
+                    .error(node.place, "an input that asks for nothing")
+                    .hint("name a field: {pod: {type: string}}");
             }
             for (name, field) in fields {
                 let node = node.get(name).unwrap_or(node);
@@ -38,7 +43,8 @@ pub(super) fn check(book: &Runbook, at: &At<'_>, problems: &mut Problems<'_>) {
                     && field.of.as_ref().is_none_or(|of| of.helm_release.is_some() == of.deployment.is_some())
                 {
                     problems
-                        .error(node.place, "`pick: revisions` needs `of: {helmRelease: …}` or `of: {deployment: …}`");
+                        .error(node.place, "`pick: revisions` needs `of: {helmRelease: …}` or `of: {deployment: …}`")
+                        .hint("say whose revisions are offered");
                 }
             }
         }
@@ -50,44 +56,13 @@ pub(super) fn check(book: &Runbook, at: &At<'_>, problems: &mut Problems<'_>) {
             ];
             exactly_one(&given, at.action(), "portForward", problems);
             if forward.port.is_none() {
-                problems.error(at.action(), "missing key `port`").hint("the port of the service or the pod");
+                let place = at.node.get("portForward").map_or(at.node.place, |node| node.place);
+                problems.error(place, "missing key `port`").hint("the port of the service or the pod");
             }
         }
         Action::Http(http) => web(http, at.node.get("http").unwrap_or(at.node), problems),
         Action::Approval(approval) => approval_rules(approval, at, problems),
         _ => {}
-    }
-}
-
-fn web(http: &Http, node: &Node, problems: &mut Problems<'_>) {
-    const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-    let at = |key: &str| node.get(key).map_or(node.place, |node| node.place);
-    let method = http.method().to_uppercase();
-    if !expr::is_templated(&method) && !KNOWN.contains(&method.as_str()) {
-        problems.error(at("method"), format!("«{method}» is not an HTTP method")).hint(KNOWN.join(", "));
-    }
-    if http.body.is_some() && http.json.is_some() {
-        problems.error(node.key_place("json"), "`body` and `json` exclude each other");
-    }
-    if !expr::is_templated(&http.url) && !["http://", "https://"].iter().any(|start| http.url.starts_with(start)) {
-        problems
-            .error(at("url"), format!("«{}» is not a web address", http.url))
-            .hint("it begins with http:// or https://");
-    }
-    let Some(expect) = node.get("expect") else { return };
-    if let Some(Tpl::Value(status)) = http.expect.status
-        && !(100..=599).contains(&status)
-    {
-        problems.error(
-            expect.get("status").map_or(expect.place, |node| node.place),
-            format!("{status} is not an HTTP status"),
-        );
-    }
-    for pointer in http.expect.json.keys().filter(|pointer| !pointer.is_empty() && !pointer.starts_with('/')) {
-        let place = expect.get("json").map_or(expect.place, |node| node.key_place(pointer));
-        problems
-            .error(place, format!("«{pointer}» is not a JSON pointer"))
-            .hint(format!("\"/{}\"", pointer.replace('.', "/")));
     }
 }
 
@@ -97,14 +72,18 @@ fn approval_rules(approval: &Approval, at: &At<'_>, problems: &mut Problems<'_>)
     let known = approval.approvers.len();
     let open = approval.approvers.iter().any(|name| name.contains(['*', '?', '[', '{']) || expr::is_templated(name));
     if wanted == 0 {
-        problems.error(node.get("minApprovals").map_or(node.place, |node| node.place), "an approval by nobody is none");
+        problems
+            .error(node.get("minApprovals").map_or(node.place, |node| node.place), "an approval by nobody is none")
+            .hint("1 or more, or leave the step out");
     } else if known > 0 && !open && (wanted as usize) > known {
         let message = format!("{wanted} approvals are wanted and only {known} people may give one");
-        problems.error(node.get("minApprovals").map_or(node.place, |node| node.place), message);
+        problems
+            .error(node.get("minApprovals").map_or(node.place, |node| node.place), message)
+            .hint("name more `approvers`, or a pattern such as \"*@corp\"");
     }
 }
 
-fn common(at: &At<'_>, problems: &mut Problems<'_>) {
+fn common(book: &Runbook, at: &At<'_>, problems: &mut Problems<'_>) {
     let common = &at.step.common;
     let risk = at.step.action.risk();
     if common.confirm == Confirm::None && at.step.risk() == Risk::Destructive {
@@ -123,7 +102,9 @@ fn common(at: &At<'_>, problems: &mut Problems<'_>) {
             .hint("use `failureLimit`, or lead `onFailed` to a decision");
     }
     if common.evidence.is_some() && !matches!(at.step.action, Action::Manual(_)) {
-        problems.error(at.node.key_place("evidence"), "`evidence` belongs to a `manual` step");
+        problems
+            .error(at.node.key_place("evidence"), "`evidence` belongs to a `manual` step")
+            .hint("what a machine step writes is kept anyway");
     }
     if !common.outputs.is_empty() && !matches!(at.step.action, Action::Run(_)) {
         problems
@@ -145,19 +126,33 @@ fn common(at: &At<'_>, problems: &mut Problems<'_>) {
             at.node.get("retries").and_then(|node| node.get("backoff")).map_or(at.node.place, |node| node.place);
         problems.error(place, "a backoff `factor` below 1 would hurry").hint("1 waits as long each time, 2 doubles it");
     }
-    for name in common.env.keys() {
+    env(at, problems);
+    if let Some(verify) = &common.verify {
+        probe(verify, at.node.get("verify").unwrap_or(at.node), book.prometheus.is_some(), problems);
+    }
+}
+
+fn env(at: &At<'_>, problems: &mut Problems<'_>) {
+    let mut taken = BTreeMap::new();
+    for name in at.step.common.env.keys() {
         let place = at.node.get("env").map_or(at.node.place, |node| node.key_place(name));
         if is_refused_env(name) {
-            problems.error(place, format!("{name} may not be set: it changes what a script is, not what it is told"));
+            problems
+                .error(place, format!("{name} may not be set: it changes what a script is, not what it is told"))
+                .hint("choose another name");
         } else if name.is_empty()
             || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
             || name.starts_with(|c: char| c.is_ascii_digit())
         {
-            problems.error(place, format!("«{name}» is not the name of an environment variable"));
+            problems
+                .error(place, format!("«{name}» is not the name of an environment variable"))
+                .hint("letters, digits and `_`, no digit first");
         }
-    }
-    if let Some(verify) = &common.verify {
-        probe(verify, at.node.get("verify").unwrap_or(at.node), problems);
+        if let Some(other) = taken.insert(env_name(name), name) {
+            problems
+                .error(place, format!("`{name}` and `{other}` differ only in their letters' size"))
+                .hint("rename one of them");
+        }
     }
 }
 
@@ -177,7 +172,7 @@ fn script(run: &Run, node: &Node, at: &At<'_>, problems: &mut Problems<'_>) {
             .hint("leave `shell` out, or use `script`");
     }
     if run.script.is_some() && body.trim().is_empty() {
-        problems.error(place.place, "the script is empty");
+        problems.error(place.place, "the script is empty").hint("write what it runs, or leave the step out");
     }
     if let Some((number, line)) = body.lines().enumerate().find(|(_, line)| line.contains("${{")) {
         let source = line.split_once("${{").map_or("", |(_, rest)| rest.split("}}").next().unwrap_or_default()).trim();
@@ -197,7 +192,7 @@ fn script(run: &Run, node: &Node, at: &At<'_>, problems: &mut Problems<'_>) {
     }
 }
 
-pub(super) fn probe(probe: &Probe, node: &Node, problems: &mut Problems<'_>) {
+fn probe(probe: &Probe, node: &Node, has_prometheus: bool, problems: &mut Problems<'_>) {
     let given = [
         ("query", probe.query.is_some()),
         ("http", probe.http.is_some()),
@@ -207,6 +202,11 @@ pub(super) fn probe(probe: &Probe, node: &Node, problems: &mut Problems<'_>) {
     ];
     if !exactly_one(&given, node.place, "a probe", problems) {
         return;
+    }
+    if probe.query.is_some() && !has_prometheus {
+        problems
+            .warning(node.key_place("query"), "a query without `prometheus:` cannot be asked")
+            .hint("say where it is: `prometheus: {url: …}` or `{service: namespace/name:port}`");
     }
     if probe.query.is_some() && probe.success_condition.is_none() {
         problems.error(node.place, "a query needs a `successCondition`").hint("for example `result == 0`");
@@ -221,7 +221,9 @@ pub(super) fn probe(probe: &Probe, node: &Node, problems: &mut Problems<'_>) {
         let node = node.get("run").unwrap_or(node);
         exactly_one(&[("argv", run.argv.is_some()), ("script", run.script.is_some())], node.place, "run", problems);
         if run.interactive {
-            problems.error(node.key_place("interactive"), "a probe looks by itself; it cannot be interactive");
+            problems
+                .error(node.key_place("interactive"), "a probe looks by itself; it cannot be interactive")
+                .hint("make it a step of its own");
         }
     }
     if let Some(http) = &probe.http {
@@ -242,22 +244,25 @@ pub(super) fn probe(probe: &Probe, node: &Node, problems: &mut Problems<'_>) {
     }
 }
 
-fn checklist(list: &Checklist, at: &At<'_>, problems: &mut Problems<'_>) {
+fn checklist(book: &Runbook, list: &Checklist, at: &At<'_>, problems: &mut Problems<'_>) {
     let node = at.node.get("checklist").unwrap_or(at.node);
     let items = node.get("items").map(Node::items).unwrap_or_default();
     if list.items.is_empty() {
-        problems.error(node.place, "a checklist without items");
+        problems.error(node.place, "a checklist without items").hint("items: [one thing to look at]");
     }
-    for (index, (item, node)) in list.items.iter().zip(items).enumerate() {
-        if list.items[..index].iter().any(|other| other.id == item.id) {
-            problems.error(
-                node.get("id").map_or(node.place, |node| node.place),
-                format!("the item id `{}` is there twice", item.id),
-            );
+    let mut seen = HashSet::new();
+    for (item, node) in list.items.iter().zip(items) {
+        if !seen.insert(&item.id) {
+            problems
+                .error(
+                    node.get("id").map_or(node.place, |node| node.place),
+                    format!("the item id `{}` is there twice", item.id),
+                )
+                .hint("rename one of them");
         }
         part_id(&item.id, node, "an item", problems);
         if let Some(looks) = &item.probe {
-            probe(looks, node.get("probe").unwrap_or(node), problems);
+            probe(looks, node.get("probe").unwrap_or(node), book.prometheus.is_some(), problems);
         }
     }
 }
@@ -275,14 +280,17 @@ fn decision_rules(decision: &Decision, at: &At<'_>, problems: &mut Problems<'_>)
     let node = at.node.get("decision").unwrap_or(at.node);
     let options = node.get("options").map(Node::items).unwrap_or_default();
     if decision.options.is_empty() {
-        problems.error(node.place, "a decision without options");
+        problems.error(node.place, "a decision without options").hint("options: [{id: on, goto: …}]");
     }
-    for (index, (option, node)) in decision.options.iter().zip(options).enumerate() {
-        if decision.options[..index].iter().any(|other| other.id == option.id) {
-            problems.error(
-                node.get("id").map_or(node.place, |node| node.place),
-                format!("the option `{}` is there twice", option.id),
-            );
+    let mut seen = HashSet::new();
+    for (option, node) in decision.options.iter().zip(options) {
+        if !seen.insert(&option.id) {
+            problems
+                .error(
+                    node.get("id").map_or(node.place, |node| node.place),
+                    format!("the option `{}` is there twice", option.id),
+                )
+                .hint("rename one of them");
         }
         part_id(&option.id, node, "an option", problems);
     }
@@ -292,13 +300,18 @@ fn analysis(book: &Runbook, gate: &Analysis, at: &At<'_>, problems: &mut Problem
     let node = at.node.get("analysis").unwrap_or(at.node);
     exactly_one(&[("for", gate.duration.is_some()), ("count", gate.count.is_some())], node.place, "a gate", problems);
     if gate.metrics.is_empty() {
-        problems.error(node.key_place("metrics"), "a gate without metrics can show nothing");
+        problems
+            .error(node.key_place("metrics"), "a gate without metrics can show nothing")
+            .hint("metrics: [{metric: name}]");
     }
-    if let (Some(Tpl::Value(whole)), Some(Tpl::Value(interval))) = (&gate.duration, &gate.interval)
+    let interval = gate.interval.clone().unwrap_or(Tpl::Value(Analysis::INTERVAL));
+    if let (Some(Tpl::Value(whole)), Tpl::Value(interval)) = (&gate.duration, &interval)
         && interval > whole
     {
+        let key = if gate.interval.is_some() { "interval" } else { "for" };
         problems
-            .error(node.key_place("interval"), format!("the interval {interval} is longer than the window {whole}"));
+            .error(node.key_place(key), format!("the interval {interval} is longer than the window {whole}"))
+            .hint("one reading would pass for the whole window: write a shorter `interval`");
     }
     if gate.count == Some(Tpl::Value(0)) {
         problems
@@ -306,7 +319,9 @@ fn analysis(book: &Runbook, gate: &Analysis, at: &At<'_>, problems: &mut Problem
             .hint("`count: 1` or more");
     }
     if gate.interval.as_ref().and_then(Tpl::value).is_some_and(|interval| interval.get().is_zero()) {
-        problems.error(node.key_place("interval"), "the interval must be longer than zero");
+        problems
+            .error(node.key_place("interval"), "the interval must be longer than zero")
+            .hint(format!("{} is the default", Analysis::INTERVAL));
     }
     let nodes = node.get("metrics").map(Node::items).unwrap_or_default();
     for (given, node) in gate.metrics.iter().zip(nodes) {
@@ -325,7 +340,9 @@ fn gate_metric(book: &Runbook, given: &GateMetric, node: &Node, problems: &mut P
     }
     if let Some(pods) = &given.pods {
         if pods.max_restarts.is_none() && pods.min_ready.is_none() {
-            problems.error(node.place, "pods in a gate need `maxRestarts` or `minReady`");
+            problems
+                .error(node.place, "pods in a gate need `maxRestarts` or `minReady`")
+                .hint("`maxRestarts: 0` fails at the first restart");
         }
         return;
     }
@@ -348,6 +365,8 @@ fn gate_metric(book: &Runbook, given: &GateMetric, node: &Node, problems: &mut P
             .hint("between the two it is inconclusive, and a person decides");
     }
     if given.min_samples.is_some() && metric.samples_query.is_none() {
-        problems.error(node.key_place("minSamples"), format!("`{name}` has no `samplesQuery` to count samples with"));
+        problems
+            .error(node.key_place("minSamples"), format!("`{name}` has no `samplesQuery` to count samples with"))
+            .hint("give the metric one, or leave `minSamples` out");
     }
 }

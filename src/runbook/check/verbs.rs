@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{
     super::{
-        expr::is_templated,
+        expr::{self, Part, Piece, is_templated},
         model::*,
         problem::Problems,
         tree::{Kind, Node},
@@ -23,13 +23,16 @@ pub(super) fn check(book: &Runbook, at: &At<'_>, outer: Option<&Outer>, problems
             let node = action.get(verb.verb()).unwrap_or(action);
             kubernetes(verb, node, problems);
             if let Kubernetes::RolloutUndo(undo) = verb {
-                of_the_baseline(&BaselineSpec::Deployment(undo.name.clone()), baseline, node, problems);
+                let other = !is_templated(&undo.kind) && !undo.kind.eq_ignore_ascii_case("Deployment");
+                let here = elsewhere(undo.namespace.as_deref(), book, outer).is_none() && !other;
+                of_the_baseline(&BaselineSpec::Deployment(undo.name.clone()), here, baseline, node, problems);
             }
         }
         Action::Helm(helm) => {
             let node = action.get(helm.verb()).unwrap_or(action);
             helm_rules(helm, node, problems);
-            of_the_baseline(&BaselineSpec::HelmRelease(release(helm).to_owned()), baseline, node, problems);
+            let here = elsewhere(namespace(helm), book, outer).is_none();
+            of_the_baseline(&BaselineSpec::HelmRelease(release(helm).to_owned()), here, baseline, node, problems);
         }
         _ => {}
     }
@@ -43,6 +46,23 @@ fn release(helm: &Helm) -> &str {
         Helm::History(of) => &of.release,
         Helm::Diff(of) => &of.release,
     }
+}
+
+fn namespace(helm: &Helm) -> Option<&str> {
+    match helm {
+        Helm::Upgrade(of) => of.namespace.as_deref(),
+        Helm::Rollback(of) => of.namespace.as_deref(),
+        Helm::Status(of) => of.namespace.as_deref(),
+        Helm::History(of) => of.namespace.as_deref(),
+        Helm::Diff(of) => of.namespace.as_deref(),
+    }
+}
+
+/// Another namespace than the target's, which is where the baseline lies.
+fn elsewhere<'a>(namespace: Option<&'a str>, book: &Runbook, outer: Option<&Outer>) -> Option<&'a str> {
+    let target = outer.map_or(&book.target, |outer| &outer.target);
+    let known = target.namespace.as_deref().filter(|namespace| !is_templated(namespace))?;
+    namespace.filter(|namespace| !is_templated(namespace) && *namespace != known)
 }
 
 pub(super) fn kubernetes(verb: &Kubernetes, node: &Node, problems: &mut Problems<'_>) {
@@ -87,8 +107,9 @@ pub(super) fn kubernetes(verb: &Kubernetes, node: &Node, problems: &mut Problems
         }
         Kubernetes::Patch(patch) => {
             let fits = match patch.patch_type {
-                PatchType::Json => patch.patch.is_array(),
-                PatchType::Merge | PatchType::Strategic => patch.patch.is_object(),
+                Tpl::Value(PatchType::Json) => patch.patch.is_array(),
+                Tpl::Value(PatchType::Merge | PatchType::Strategic) => patch.patch.is_object(),
+                Tpl::Template(_) => patch.patch.is_array() || patch.patch.is_object(),
             };
             if !fits {
                 let place = node.get("patch").map_or(node.place, |node| node.place);
@@ -104,14 +125,16 @@ fn counts(scale: &Scale, node: &Node, problems: &mut Problems<'_>) {
     for (key, given) in [("replicas", Some(&scale.replicas)), ("currentReplicas", scale.current_replicas.as_ref())] {
         if matches!(given, Some(Tpl::Value(count)) if *count < 0) {
             let place = node.get(key).map_or(node.place, |node| node.place);
-            problems.error(place, format!("`{key}` cannot be less than 0"));
+            problems
+                .error(place, format!("`{key}` cannot be less than 0"))
+                .hint("0 stops every pod; more is how many run");
         }
     }
 }
 
 fn objects(of: &Objects, node: &Node, problems: &mut Problems<'_>) {
     if of.name.is_some() && of.selector.is_some() {
-        problems.error(node.key_place("selector"), "`name` and `selector` exclude each other");
+        problems.error(node.key_place("selector"), "`name` and `selector` exclude each other").hint("keep one");
     }
     const FORMS: [&str; 4] = ["wide", "yaml", "json", "name"];
     if let Some(output) = of.output.as_deref().filter(|output| !is_templated(output) && !FORMS.contains(output)) {
@@ -135,8 +158,9 @@ fn events(of: &EventsOf, node: &Node, problems: &mut Problems<'_>) {
 fn wait_rules(wait: &WaitFor, node: &Node, problems: &mut Problems<'_>) {
     let given = [("name", wait.name.is_some()), ("selector", wait.selector.is_some())];
     exactly_one(&given, node.place, "wait", problems);
-    let known = ["condition=", "jsonpath=", "delete", "create"];
-    if !is_templated(&wait.condition) && !known.iter().any(|known| wait.condition.starts_with(known)) {
+    let value = |start: &str| wait.condition.strip_prefix(start).is_some_and(|value| !value.trim().is_empty());
+    let known = ["delete", "create"].contains(&wait.condition.as_str()) || value("condition=") || value("jsonpath=");
+    if !is_templated(&wait.condition) && !known {
         problems
             .error(
                 node.get("for").map_or(node.place, |node| node.place),
@@ -181,30 +205,52 @@ fn helm_rules(helm: &Helm, node: &Node, problems: &mut Problems<'_>) {
 }
 
 /// `baseline.revision` counts the revisions of one release or Deployment, and means nothing on another.
-fn of_the_baseline(used_on: &BaselineSpec, baseline: Option<&BaselineSpec>, node: &Node, problems: &mut Problems<'_>) {
-    let same = match (used_on, baseline) {
-        (BaselineSpec::HelmRelease(on), Some(BaselineSpec::HelmRelease(of)))
-        | (BaselineSpec::Deployment(on), Some(BaselineSpec::Deployment(of))) => {
-            on == of || is_templated(on) || is_templated(of)
-        }
-        _ => false,
-    };
+/// `here`: it is of the baseline's kind, and in its namespace.
+fn of_the_baseline(
+    used_on: &BaselineSpec,
+    here: bool,
+    baseline: Option<&BaselineSpec>,
+    node: &Node,
+    problems: &mut Problems<'_>,
+) {
+    let same = here
+        && match (used_on, baseline) {
+            (BaselineSpec::HelmRelease(on), Some(BaselineSpec::HelmRelease(of)))
+            | (BaselineSpec::Deployment(on), Some(BaselineSpec::Deployment(of))) => {
+                on == of || is_templated(on) || is_templated(of)
+            }
+            _ => false,
+        };
     if same || baseline.is_none() || !names_the_revision(node) {
         return;
     }
     let (what, hint) = match used_on {
-        BaselineSpec::Deployment(name) => (format!("the Deployment `{name}`"), format!("{{deployment: {name}}}")),
+        _ if !here => ("this".to_owned(), "it is of a Deployment or a release in the target's namespace".to_owned()),
+        BaselineSpec::Deployment(name) => {
+            (format!("the Deployment `{name}`"), format!("declare `baseline: {{deployment: {name}}}`"))
+        }
         BaselineSpec::HelmRelease(name) | BaselineSpec::None(name) => {
-            (format!("the release `{name}`"), format!("{{helmRelease: {name}}}"))
+            (format!("the release `{name}`"), format!("declare `baseline: {{helmRelease: {name}}}`"))
         }
     };
-    problems.error(node.place, format!("the baseline is not of {what}")).hint(format!("declare `baseline: {hint}`"));
+    problems.error(node.place, format!("the baseline is not of {what}")).hint(hint);
 }
 
 fn names_the_revision(node: &Node) -> bool {
     match &node.kind {
         Kind::Map(entries) => entries.iter().any(|(_, node)| names_the_revision(node)),
         Kind::Seq(items) => items.iter().any(names_the_revision),
-        Kind::Scalar { .. } => node.text().is_some_and(|text| is_templated(text) && text.contains("baseline.revision")),
+        Kind::Scalar { .. } => node.text().is_some_and(|text| {
+            let pieces = expr::pieces(text).unwrap_or_default();
+            pieces.iter().any(|piece| match piece {
+                Piece::Expression { source, .. } => expr::look(source, &[]).is_ok_and(|parts| {
+                    parts
+                        .all()
+                        .iter()
+                        .any(|part| matches!(part, Part::Name { path, .. } if *path == ["baseline", "revision"]))
+                }),
+                Piece::Text(_) => false,
+            })
+        }),
     }
 }

@@ -479,7 +479,7 @@ pub struct Slack {
 pub struct Pagerduty {
     pub routing_key: String,
     #[serde(default)]
-    pub severity: Severity,
+    pub severity: Tpl<Severity>,
     pub summary: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,

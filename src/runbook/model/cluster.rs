@@ -66,7 +66,8 @@ impl Kubernetes {
             | Self::RolloutHistory(_)
             | Self::Snapshot(_) => Risk::Read,
             Self::Delete(_) | Self::RolloutUndo(_) => Risk::Destructive,
-            Self::Scale(scale) if scale.replicas == Tpl::Value(0) => Risk::Destructive,
+            // What a template comes to is not known when confirmations and `--yes-to` are weighed.
+            Self::Scale(Scale { replicas: Tpl::Value(0) | Tpl::Template(_), .. }) => Risk::Destructive,
             _ => Risk::Write,
         }
     }
@@ -111,7 +112,7 @@ pub struct LogsOf {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,
     #[serde(default)]
-    pub previous: bool,
+    pub previous: Tpl<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tail: Option<Tpl<i64>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -154,7 +155,7 @@ pub struct Apply {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field_manager: Option<String>,
     #[serde(default)]
-    pub force_conflicts: bool,
+    pub force_conflicts: Tpl<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
 }
@@ -198,6 +199,7 @@ pub struct SetImage {
 pub struct Scale {
     pub kind: String,
     pub name: String,
+    /// 0 is destructive, and so is a template: it may come to 0.
     pub replicas: Tpl<i32>,
     /// A precondition: anything else is a conflict.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -219,7 +221,7 @@ pub struct Delete {
     pub grace_period: Option<Tpl<u32>>,
     /// Removes the object without waiting for the kubelet; the containers may go on running.
     #[serde(default)]
-    pub force: bool,
+    pub force: Tpl<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
 }
@@ -263,7 +265,7 @@ pub struct Patch {
     pub kind: String,
     pub name: String,
     #[serde(default, rename = "type")]
-    pub patch_type: PatchType,
+    pub patch_type: Tpl<PatchType>,
     pub patch: Value,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
@@ -322,13 +324,13 @@ pub struct HelmUpgrade {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     #[serde(default)]
-    pub install: bool,
+    pub install: Tpl<bool>,
     #[serde(default)]
-    pub create_namespace: bool,
+    pub create_namespace: Tpl<bool>,
     #[serde(default)]
-    pub wait: bool,
+    pub wait: Tpl<bool>,
     #[serde(default)]
-    pub atomic: bool,
+    pub atomic: Tpl<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Tpl<Dur>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -342,7 +344,7 @@ pub struct HelmRollback {
     /// Not optional: without it Helm goes to «current − 1», which may be the same bad image.
     pub revision: Tpl<i64>,
     #[serde(default)]
-    pub wait: bool,
+    pub wait: Tpl<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Tpl<Dur>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

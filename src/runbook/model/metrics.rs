@@ -78,6 +78,7 @@ pub struct Analysis {
     pub duration: Option<Tpl<Dur>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<Tpl<u32>>,
+    /// Default 30s; not longer than `for`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<Tpl<Dur>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -91,6 +92,11 @@ pub struct Analysis {
     pub on_inconclusive: Option<super::Goto>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_error: Option<super::Goto>,
+}
+
+impl Analysis {
+    /// Where a gate does not say how often it measures.
+    pub const INTERVAL: Dur = Dur::secs(30);
 }
 
 /// One thing a gate measures: a named metric, or pods. What it says here wins over the metric.

@@ -111,8 +111,7 @@ pub enum OnFailure {
     Prompt,
     Abort,
     Continue,
-    Rollback,
-    Goto(StepId),
+    Goto(Goto),
 }
 
 impl TryFrom<String> for OnFailure {
@@ -123,9 +122,9 @@ impl TryFrom<String> for OnFailure {
             "prompt" => Self::Prompt,
             "abort" => Self::Abort,
             "continue" => Self::Continue,
-            "rollback" | "goto:rollback" => Self::Rollback,
+            "rollback" => Self::Goto(Goto::Rollback),
             other => match other.strip_prefix("goto:") {
-                Some(id) if !id.trim().is_empty() => Self::Goto(StepId::new(id.trim())),
+                Some(id) if !id.trim().is_empty() => Self::Goto(Goto::from(id.trim().to_owned())),
                 _ => return Err(format!("«{other}» is none of prompt, abort, continue, rollback, goto:<id>")),
             },
         })
@@ -138,8 +137,8 @@ impl From<OnFailure> for String {
             OnFailure::Prompt => "prompt".into(),
             OnFailure::Abort => "abort".into(),
             OnFailure::Continue => "continue".into(),
-            OnFailure::Rollback => "rollback".into(),
-            OnFailure::Goto(id) => format!("goto:{id}"),
+            OnFailure::Goto(Goto::Rollback) => "rollback".into(),
+            OnFailure::Goto(to) => format!("goto:{}", String::from(to)),
         }
     }
 }

@@ -133,7 +133,7 @@ async fn send_when_known(cx: &ActContext<'_>, apply: &Apply, one: &Wanted) -> Re
 pub(super) async fn send(cx: &ActContext<'_>, apply: &Apply, one: &Wanted, dry: bool) -> Result<Value, Fault> {
     let manager = encoded(apply.field_manager.as_deref().unwrap_or("ripcord"));
     let mut path = format!("{}?fieldManager={manager}", one.path()?);
-    if apply.force_conflicts {
+    if apply.force_conflicts.is_on() {
         path.push_str("&force=true");
     }
     if dry {

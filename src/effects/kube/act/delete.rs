@@ -50,8 +50,11 @@ pub(super) async fn delete(cx: &ActContext<'_>, delete: &Delete) -> Result<Told,
 
 fn said(resource: &Resource, name: &str, delete: &Delete) -> String {
     // Force removes the record; what runs may go on running where the kubelet cannot be reached.
-    let how =
-        if delete.force { " force deleted (its containers may still be running on the node)" } else { " deleted" };
+    let how = if delete.force.is_on() {
+        " force deleted (its containers may still be running on the node)"
+    } else {
+        " deleted"
+    };
     let kind = resource.kind.to_lowercase();
     let group = if resource.group.is_empty() { String::new() } else { format!(".{}", resource.group) };
     format!("{kind}{group} \"{}\"{how}", visible::line(name))
@@ -65,9 +68,9 @@ fn options(object: &Value, delete: &Delete) -> Value {
         "preconditions": {"uid": text(object, "/metadata/uid")},
     });
     let grace = delete.grace_period.as_ref().and_then(crate::runbook::value::Tpl::value);
-    if let Some(grace) = grace.or(delete.force.then_some(0)) {
+    if let Some(grace) = grace.or(delete.force.is_on().then_some(0)) {
         // kubectl too makes of 0 without force a 1: 0 means «do not wait for the kubelet».
-        let grace = if grace == 0 && !delete.force { 1 } else { grace };
+        let grace = if grace == 0 && !delete.force.is_on() { 1 } else { grace };
         options["gracePeriodSeconds"] = json!(grace);
     }
     options

@@ -31,7 +31,7 @@ pub(super) async fn logs(cx: &ActContext<'_>, of: &LogsOf) -> Result<Told, Stop>
     let mut failures = vec![];
     let asked = pods.iter().flat_map(|pod| containers(pod, of).into_iter().map(move |one| (pod, one)));
     // Of many, those that never fell have no log before this one, and that is no failure.
-    let of_many = of.previous && of.selector.is_some();
+    let of_many = of.previous.is_on() && of.selector.is_some();
     let shown: Vec<(&str, &str)> = asked
         .filter(|(pod, one)| !of_many || has_fallen(pod, one))
         .map(|(pod, one)| (text(pod, "/metadata/name"), one))
@@ -74,7 +74,7 @@ pub(super) async fn logs(cx: &ActContext<'_>, of: &LogsOf) -> Result<Told, Stop>
 
 fn query(of: &LogsOf) -> String {
     let mut query = String::new();
-    if of.previous {
+    if of.previous.is_on() {
         query.push_str("&previous=true");
     }
     // kubectl's default: all of one pod, ten lines of each under a selector.

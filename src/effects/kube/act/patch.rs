@@ -47,7 +47,7 @@ impl Found {
 
 pub(super) async fn patch(cx: &ActContext<'_>, patch: &Patch) -> Result<Told, Stop> {
     let found = find(cx, &patch.kind, &patch.name, patch.namespace.as_ref()).await?;
-    let content = match patch.patch_type {
+    let content = match patch.patch_type.value().unwrap_or_default() {
         PatchType::Strategic => Content::Strategic,
         PatchType::Merge => Content::Merge,
         PatchType::Json => Content::JsonPatch,

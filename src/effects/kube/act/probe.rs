@@ -234,7 +234,7 @@ fn is_managed(object: &Value, manager: &str) -> bool {
 async fn patched(cx: &ActContext<'_>, patch: &Patch) -> Result<Seen, Stop> {
     let (name, object) = object(cx, &patch.kind, &patch.name, patch.namespace.as_ref()).await?;
     let Some(object) = object else { return Ok(Seen::new(Some(false), format!("{name} is not there"))) };
-    let (passed, said) = match patch.patch_type {
+    let (passed, said) = match patch.patch_type.value().unwrap_or_default() {
         PatchType::Json => (None, "a JSON patch cannot be told from its result".to_owned()),
         _ if holds(&object, &patch.patch) => (Some(true), format!("{name} holds what the patch says")),
         PatchType::Merge => (Some(false), format!("{name} does not hold what the patch says")),

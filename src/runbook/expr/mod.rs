@@ -1,15 +1,22 @@
 //! Expressions and `${{ … }}` templates: the only file that names the expression engine.
 //! Undefined names are errors, work is limited by fuel, nothing here reads a file or a clock.
 
-use std::collections::BTreeSet;
+mod bound;
+mod look;
 
-use minijinja::{Environment, UndefinedBehavior, value::Serde};
+use minijinja::{Environment, UndefinedBehavior, machinery, value::Serde};
 use serde_json::Value;
 
 use crate::visible;
 
+pub use bound::too_much;
+pub use look::Part;
+
 /// Steps of the expression engine; far above any honest condition, far below a hang.
 const FUEL: u64 = 50_000;
+
+/// Operators, brackets and filters of one expression; the longest honest ones have some thirty.
+const JOINTS: usize = 250;
 
 /// An expression or template that cannot be evaluated, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -207,20 +214,29 @@ pub fn evaluate(expression: &str, scope: &Value, ids: &[&str]) -> Result<Value, 
 }
 
 fn evaluate_raw(expression: &str, scope: &Value, ids: &[&str]) -> Result<minijinja::Value, ExprError> {
-    let source = rewrite_ids(expression, ids);
+    let source = bounded(expression, ids)?;
     ENV.with(|env| {
         let compiled = env.compile_expression(source.trim()).map_err(|error| failed(expression, words(&error)))?;
         compiled.eval(Serde(scope)).map_err(|error| failed(expression, words(&error)))
     })
 }
 
-/// Compiles without evaluating; answers the dotted names it uses that it does not declare itself.
-pub fn names(expression: &str, ids: &[&str]) -> Result<BTreeSet<String>, ExprError> {
-    let source = rewrite_ids(expression, ids);
-    ENV.with(|env| {
-        let compiled = env.compile_expression(source.trim()).map_err(|error| failed(expression, words(&error)))?;
-        Ok(compiled.undeclared_variables(true).into_iter().collect())
-    })
+fn bounded(expression: &str, ids: &[&str]) -> Result<String, ExprError> {
+    match too_much(expression, JOINTS) {
+        None => Ok(rewrite_ids(expression, ids)),
+        Some(why) => {
+            let start: String = expression.trim().chars().take(40).collect();
+            Err(failed(&format!("{start}…"), format!("{why}; let a `run` step work it out")))
+        }
+    }
+}
+
+/// What an expression is made of; it is parsed and not evaluated.
+pub fn look(expression: &str, ids: &[&str]) -> Result<Part, ExprError> {
+    let source = bounded(expression, ids)?;
+    machinery::parse_expr(source.trim())
+        .map(|parsed| look::part(&parsed))
+        .map_err(|error| failed(expression, words(&error)))
 }
 
 /// True if there is such a `filter` or `test`; the engine itself only says so when it meets one.
@@ -347,6 +363,58 @@ mod tests {
         assert!(!condition("result < 0.001", 0.01, None).unwrap());
         assert!(condition("result <= baseline * 1.2", 1.1, Some(1.0)).unwrap());
         assert!(condition("result <= baseline", 1.1, None).is_err());
+    }
+
+    #[test]
+    fn what_would_overflow_a_parser_is_refused() {
+        for text in [
+            format!("run{}", ".id".repeat(12_000)),
+            format!("{}true", "not ".repeat(12_000)),
+            format!("1{}", "+1".repeat(12_000)),
+            format!("true{}", " and true".repeat(12_000)),
+            format!("1{}", "|int".repeat(8_000)),
+            format!("run{}", "[0]".repeat(8_000)),
+            format!("{}1", "-".repeat(100_000)),
+        ] {
+            let error = look(&text, &[]).unwrap_err();
+            assert!(error.expression.len() < 60 && evaluate(&text, &scope(), &[]).is_err(), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_expression_is_seen_as_what_it_is_made_of() {
+        let name =
+            |path: &[&str]| Part::Name { path: path.iter().map(|part| (*part).to_owned()).collect(), open: false };
+        let text = |text: &str| Part::Text(text.to_owned());
+        assert_eq!(
+            look("(steps.grey-zone['outcome']) == 'x'", &["grey-zone"]).unwrap(),
+            Part::Compared(Box::new(name(&["steps", "grey-zone", "outcome"])), Box::new(text("x")))
+        );
+        assert_eq!(
+            look("'a' in params.s", &[]).unwrap(),
+            Part::In(Box::new(text("a")), Box::new(name(&["params", "s"])))
+        );
+        assert_eq!(
+            look("params.s.startswith('x')", &[]).unwrap(),
+            Part::Method { name: "startswith".into(), of: Box::new(name(&["params", "s"])), args: vec![text("x")] }
+        );
+        assert_eq!(
+            look("run.id[0] | trim", &[]).unwrap(),
+            Part::Filter {
+                name: "trim".into(),
+                of: Box::new(Part::Name { path: vec!["run".into(), "id".into()], open: true }),
+                args: vec![]
+            }
+        );
+        assert_eq!(
+            look("steps[params.s].outcome", &[])
+                .unwrap()
+                .all()
+                .iter()
+                .filter(|part| matches!(part, Part::Name { .. }))
+                .count(),
+            2
+        );
     }
 
     #[test]
