@@ -104,6 +104,7 @@ impl Console {
             }
         };
         self.command(session.announced());
+        self.settled().await;
         if self.refused || self.ui.halted.is_some() {
             return Ok(()); // nothing unrecorded runs
         }
