@@ -1,9 +1,13 @@
 //! Decide, record, apply, act; in that order and in no other.
 //!
 //! The two seams of the program are here: [`Journal`] towards the disk, [`Performer`] towards the world.
-//! Both frontends are loops around [`Session::handle`]; it knows no terminal, no cluster, no runtime.
+//! Both frontends are loops around [`Session::handle`], or around its two halves where the writing must keep nobody
+//! waiting; it knows no terminal, no cluster, no runtime.
 
-use std::io;
+use std::{
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -67,10 +71,46 @@ pub struct Recorded {
     pub receipt: Option<Receipt>,
 }
 
+/// Decided and not yet durable. It may be written on another thread; until it is [taken](Session::take) back, the
+/// session decides nothing else.
+pub struct Unwritten<J> {
+    journal: Arc<Mutex<J>>,
+    now: Now,
+    at: Timestamp,
+    facts: Vec<Fact>,
+    effects: Vec<Effect>,
+    /// It leads back, so a full disk does not stop it.
+    back: bool,
+}
+
+/// What became of it.
+pub struct Written {
+    at: Timestamp,
+    facts: Vec<Fact>,
+    effects: Vec<Effect>,
+    receipt: io::Result<Receipt>,
+    reserved: bool,
+}
+
+impl<J: Journal> Unwritten<J> {
+    /// Returns only once it would survive a crash, or cannot be written.
+    pub fn write(self) -> Written {
+        let Self { journal, now, at, facts, effects, back } = self;
+        let mut journal = journal.lock().unwrap_or_else(PoisonError::into_inner);
+        let (receipt, reserved) = match journal.append(now, &facts) {
+            Err(_) if back => (Ok(journal.append_reserved(now, &facts)), true),
+            written => (written, false),
+        };
+        Written { at, facts, effects, receipt, reserved }
+    }
+}
+
 /// A live run: its state, its trail, its hands.
 pub struct Session<J, P> {
     run: Run,
-    journal: J,
+    journal: Arc<Mutex<J>>,
+    /// A decision is out to be written.
+    unwritten: bool,
     performer: P,
     last: Receipt,
     /// The wall clock may be set back; the engine's time never goes back.
@@ -95,7 +135,8 @@ impl<J: Journal, P: Performer> Session<J, P> {
 
     fn over(now: Now, run: Run, last: Receipt, journal: J, performer: P) -> Self {
         let steady = now.wall.max(run.last_at());
-        Self { run, journal, performer, last, anchor: now, steady, halted: None }
+        let journal = Arc::new(Mutex::new(journal));
+        Self { run, journal, unwritten: false, performer, last, anchor: now, steady, halted: None }
     }
 
     pub fn run(&self) -> &Run {
@@ -110,8 +151,8 @@ impl<J: Journal, P: Performer> Session<J, P> {
         self.halted.as_deref()
     }
 
-    pub fn journal(&mut self) -> &mut J {
-        &mut self.journal
+    pub fn journal(&self) -> MutexGuard<'_, J> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn performer(&mut self) -> &mut P {
@@ -129,26 +170,26 @@ impl<J: Journal, P: Performer> Session<J, P> {
 
     /// One input, whole: decide, record, apply, act.
     pub fn handle(&mut self, now: Now, input: &Input) -> Result<Recorded, SessionError> {
+        match self.decide(now, input)? {
+            Some(unwritten) => self.take(unwritten.write()),
+            None => Ok(Recorded::default()),
+        }
+    }
+
+    /// The first half: what must be written before anything is done. `None`: there is nothing to record.
+    pub fn decide(&mut self, now: Now, input: &Input) -> Result<Option<Unwritten<J>>, SessionError> {
+        if self.unwritten {
+            return Err(SessionError::Unrecorded(io::Error::other("an earlier record is not written yet")));
+        }
         let at = self.steady(now);
         let decision = self.run.decide(at, input)?;
         self.run.asked(&decision.effects);
         if decision.facts.is_empty() {
             let receipt = self.last.clone();
             self.act(decision.effects, &receipt);
-            return Ok(Recorded::default());
+            return Ok(None);
         }
-        let receipt = self.record(now, input, &decision.facts)?;
-        for fact in &decision.facts {
-            self.run.apply(at, fact)?;
-        }
-        self.run.asked(&decision.effects);
-        self.last = receipt.clone();
-        self.act(decision.effects, &receipt);
-        Ok(Recorded { facts: decision.facts, receipt: Some(receipt) })
-    }
-
-    fn record(&mut self, now: Now, input: &Input, facts: &[Fact]) -> Result<Receipt, SessionError> {
-        let back = self.leads_back(input, facts);
+        let back = self.leads_back(input, &decision.facts);
         // A person's word or a report tries again: the disk may have been freed. A clock does not.
         if !back
             && matches!(input, Input::Clock)
@@ -156,17 +197,31 @@ impl<J: Journal, P: Performer> Session<J, P> {
         {
             return Err(SessionError::Unrecorded(io::Error::other(why.clone())));
         }
-        match self.journal.append(now, facts) {
-            Ok(receipt) => {
-                self.halted = None;
-                Ok(receipt)
-            }
-            Err(_) if back => Ok(self.journal.append_reserved(now, facts)),
+        self.unwritten = true;
+        let (journal, facts, effects) = (Arc::clone(&self.journal), decision.facts, decision.effects);
+        Ok(Some(Unwritten { journal, now, at, facts, effects, back }))
+    }
+
+    /// The second half: what is durable is applied and acted on; what is not changes nothing.
+    pub fn take(&mut self, written: Written) -> Result<Recorded, SessionError> {
+        self.unwritten = false;
+        let receipt = match written.receipt {
+            Ok(receipt) => receipt,
             Err(error) => {
                 self.halted = Some(error.to_string());
-                Err(SessionError::Unrecorded(error))
+                return Err(SessionError::Unrecorded(error));
             }
+        };
+        if !written.reserved {
+            self.halted = None;
         }
+        for fact in &written.facts {
+            self.run.apply(written.at, fact)?;
+        }
+        self.run.asked(&written.effects);
+        self.last = receipt.clone();
+        self.act(written.effects, &receipt);
+        Ok(Recorded { facts: written.facts, receipt: Some(receipt) })
     }
 
     /// Abort, rollback and everything inside the lane go on with a full disk; nothing else does.
@@ -182,9 +237,81 @@ impl<J: Journal, P: Performer> Session<J, P> {
             self.performer.start(effect, under);
         }
     }
+}
 
-    /// Gives the parts back, for the next run or for closing.
-    pub fn into_parts(self) -> (Run, J, P) {
-        (self.run, self.journal, self.performer)
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::engine::{Actor, message::Via};
+
+    /// A journal that keeps nothing, and hands that do nothing.
+    struct Nothing;
+
+    impl Journal for Nothing {
+        fn append(&mut self, _: Now, _: &[Fact]) -> io::Result<Receipt> {
+            Ok(Receipt::default())
+        }
+
+        fn append_reserved(&mut self, _: Now, _: &[Fact]) -> Receipt {
+            Receipt::default()
+        }
+    }
+
+    impl Performer for Nothing {
+        fn start(&mut self, _: Effect, _: &Receipt) {}
+    }
+
+    const HOUR: i64 = 3600;
+
+    /// A run that soaks for an hour, begun at its opening.
+    fn soaking() -> (Session<Nothing, Nothing>, Timestamp) {
+        let opened: Opened = serde_json::from_value(json!({
+            "format": 1, "run": "r", "program": {"version": "", "hash": ""}, "runbookHash": "", "runbookPath": "",
+            "runbook": {"metadata": {"name": "t"}, "steps": [{"id": "soak", "action": {"wait": "1h"}}]},
+            "params": {}, "target": {}, "host": "h", "pid": 1, "workdir": "/", "startedAt": "2026-11-23T20:14:55Z",
+            "operator": {"name": "me", "via": "console", "assurance": "system"},
+        }))
+        .unwrap();
+        let began = opened.started_at;
+        let now = Now { wall: began, boot_ms: 0 };
+        let mut session = Session::open(now, opened, Nothing, Nothing).unwrap();
+        let start = Input::Command { by: Actor::system("me", Via::Console), command: Command::Start };
+        session.handle(now, &start).unwrap();
+        (session, began)
+    }
+
+    /// The clock strikes so long after the boot, and the wall says something of its own.
+    fn struck(session: &mut Session<Nothing, Nothing>, boot_secs: i64, wall: Timestamp) -> bool {
+        let now = Now { wall, boot_ms: u64::try_from(boot_secs).unwrap() * 1000 };
+        session.handle(now, &Input::Clock).unwrap();
+        session.run().is_closed()
+    }
+
+    #[test]
+    fn a_wall_clock_set_back_delays_nothing_and_no_fact_goes_back_in_time() {
+        let (mut session, began) = soaking();
+        let yesterday = began - SignedDuration::from_secs(24 * HOUR);
+        assert!(!struck(&mut session, HOUR - 1, yesterday));
+        assert!(struck(&mut session, HOUR, yesterday), "an hour is an hour");
+        assert_eq!(session.run().closed_at(), Some(began + SignedDuration::from_secs(HOUR)));
+    }
+
+    #[test]
+    fn what_is_being_written_has_not_happened_yet() {
+        let (mut session, began) = soaking();
+        let now = Now { wall: began, boot_ms: u64::try_from(HOUR).unwrap() * 1000 };
+        let unwritten = session.decide(now, &Input::Clock).unwrap().unwrap();
+        assert!(!session.run().is_closed());
+        assert!(matches!(session.decide(now, &Input::Clock), Err(SessionError::Unrecorded(_))), "one at a time");
+        session.take(unwritten.write()).unwrap();
+        assert!(session.run().is_closed());
+    }
+
+    #[test]
+    fn a_machine_that_slept_uncounted_is_believed() {
+        let (mut session, began) = soaking();
+        assert!(struck(&mut session, 1, began + SignedDuration::from_secs(HOUR)));
     }
 }

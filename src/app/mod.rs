@@ -127,6 +127,9 @@ fn trail_job(common: &Common, verb: Trail) -> Result<u8, Fault> {
 /// The verbs that drive a run, or look at one.
 fn run_job(common: &Common, verb: Verb) -> Result<u8, Fault> {
     let _flushes = log::start(common)?;
+    if matches!(verb, Verb::Run(_) | Verb::Demo(_) | Verb::For(_)) {
+        prepare::hash_ahead();
+    }
     match verb {
         Verb::Run(run) => drive::run(common, &run),
         Verb::Demo(args) => demo::play(common, &args),

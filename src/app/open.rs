@@ -20,6 +20,7 @@ use crate::{
         loan::Loan,
         lock::Lock,
         metrics::Metrics,
+        runners::Runners,
         secrets::SecretStore,
         work::Place,
     },
@@ -80,7 +81,7 @@ pub fn wire(
     let (report_tx, reports) = mpsc::channel(256);
     let (seen_tx, observations) = mpsc::channel(4096);
     let (loan_tx, loans) = mpsc::channel(1);
-    let runner = std::env::current_exe()
+    let program = std::env::current_exe()
         .map_err(|error| Fault::failed(format!("this program cannot be found again: {error}")))?;
     let place = Place {
         run_dir: dir.to_owned(),
@@ -97,7 +98,7 @@ pub fn wire(
         // A cluster of one's own, the demo's, has nobody else at it.
         lock: if doors.cluster.is_some() { Lock::none() } else { Lock::of(opened, doors.take_lock.clone()) },
         metrics: Metrics::new(opened.runbook.prometheus.clone()),
-        runner,
+        runners: Runners::new(program),
         secrets: Arc::new(secrets),
         redactor: redactor.clone(),
         reports: report_tx,

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 use secrecy::SecretString;
@@ -188,9 +189,16 @@ pub fn run_id(at: jiff::Timestamp, name: &str) -> Result<String, Fault> {
     Ok(format!("{}-{name}-{}", at.strftime("%Y%m%dT%H%M%SZ"), hex(&random)))
 }
 
-/// SHA-256 of this very program.
+/// SHA-256 of this very program: half of what a start takes, so it is worked out beside the rest.
+pub fn hash_ahead() {
+    std::thread::spawn(program_hash);
+}
+
+/// Waits for it where it was begun.
 fn program_hash() -> String {
-    std::env::current_exe().and_then(|path| crate::effects::evidence::hash_file(&path)).unwrap_or_default()
+    static HASH: OnceLock<String> = OnceLock::new();
+    let hash = || std::env::current_exe().and_then(|path| crate::effects::evidence::hash_file(&path));
+    HASH.get_or_init(|| hash().unwrap_or_default()).clone()
 }
 
 /// `-p` over `--params` over the answers file.

@@ -15,6 +15,7 @@ pub mod preflight;
 mod probe;
 pub mod process;
 pub mod prometheus;
+pub mod runners;
 pub mod secrets;
 mod shell;
 mod tail;

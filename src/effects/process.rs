@@ -3,30 +3,26 @@
 use std::{
     fs::{File, TryLockError},
     io,
-    os::fd::OwnedFd,
     path::{Path, PathBuf},
-    process::Stdio,
     time::Duration,
 };
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
-    net::UnixStream,
-    process::{Child, Command},
+    io::{AsyncBufReadExt, BufReader},
     time::{MissedTickBehavior, interval},
 };
 
 use super::{
     ending,
     output::{self, create_private, stem},
+    runners::Runner,
     tail::Tail,
     work::{Work, failed},
 };
 use crate::{
     engine::message::{Report, Started},
     runner::{
-        self,
         job::{Job, Rung},
         status::{self, Ended, Phase},
     },
@@ -59,8 +55,12 @@ pub async fn perform(work: &Work, process: Process) -> Report {
                     return failed("refused", format!("the step could not be prepared: {error}; nothing was started"));
                 }
             };
-            match spawn(work, &job, status).await {
-                Ok((child, line)) => hear(work, child, line, output.as_deref()).await,
+            match work.place.runners.give(&job, status).await {
+                Ok(runner) => {
+                    let place = work.place.clone();
+                    tokio::task::spawn_blocking(move || place.runners.start_ahead());
+                    hear(work, runner, output.as_deref()).await
+                }
                 Err(error) => {
                     failed("refused", format!("the step-runner could not be started: {error}; nothing was started"))
                 }
@@ -135,25 +135,8 @@ fn job(work: &Work, process: Process) -> io::Result<(Job, Option<String>)> {
     Ok((job, name))
 }
 
-async fn spawn(work: &Work, job: &Job, status: File) -> io::Result<(Child, UnixStream)> {
-    let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
-    ours.set_nonblocking(true)?;
-    let child = Command::new(&work.place.runner)
-        .arg0("ripcord")
-        .args([runner::SUBCOMMAND, &stem(&work.ticket)])
-        .stdin(Stdio::from(OwnedFd::from(theirs)))
-        .stdout(Stdio::from(status))
-        .stderr(Stdio::null())
-        .spawn()?;
-    let mut line = UnixStream::from_std(ours)?;
-    let text = serde_json::to_vec(job)?;
-    // A runner that is gone already is found out by its silence.
-    let _ = line.write_all(&text).await;
-    let _ = line.shutdown().await;
-    Ok((child, line))
-}
-
-async fn hear(work: &Work, mut child: Child, line: UnixStream, output: Option<&str>) -> Report {
+async fn hear(work: &Work, runner: Runner, output: Option<&str>) -> Report {
+    let Runner { process: mut runner, line } = runner;
     let mut tail = Tail::new(work, output);
     let mut phases = BufReader::new(line).lines();
     let mut tick = interval(TAIL);
@@ -173,7 +156,7 @@ async fn hear(work: &Work, mut child: Child, line: UnixStream, output: Option<&s
             },
             () = work.cancel.cancelled(), if !cancelled => {
                 cancelled = true;
-                signal(child.id());
+                signal(runner.id());
             }
             _ = tick.tick() => tail.catch_up(),
         }
@@ -182,7 +165,7 @@ async fn hear(work: &Work, mut child: Child, line: UnixStream, output: Option<&s
         tail.finish();
         return ending::report(work, &ended, output, tail.last());
     }
-    let _ = child.wait().await;
+    let _ = runner.wait().await;
     read_back(work, tail).await
 }
 

@@ -16,6 +16,7 @@ use super::{
     lock::Lock,
     metrics::Metrics,
     output::{LineSender, OutputSink},
+    runners::Runners,
     secrets::{SecretProblem, SecretStore},
 };
 use crate::{
@@ -34,8 +35,7 @@ pub struct Place {
     pub run_dir: PathBuf,
     /// Relative paths of the runbook start here.
     pub workdir: PathBuf,
-    /// The program that runs steps: this one.
-    pub runner: PathBuf,
+    pub runners: Runners,
     pub secrets: Arc<SecretStore>,
     pub redactor: Redactor,
     pub reports: mpsc::Sender<(Ticket, Report)>,

@@ -1,11 +1,14 @@
 //! The step-runner: the process that outlives the console and owns a step's child.
 //!
-//! `ripcord __runner`: a job on stdin, the locked status file as stdout, its own session. It owns the deadline and
-//! the ladder also while no console lives, and knows nothing of the run but its own job.
+//! `ripcord __runner`: waits on stdin for a job and its locked status file, in a session of its own. It owns the
+//! deadline and the ladder also while no console lives, and knows nothing of the run but its own job. One job, then
+//! it ends; none, and it goes with the console.
 
+mod beside;
 mod child;
 pub(crate) mod digest;
 mod follow;
+pub(crate) mod handover;
 pub mod job;
 pub(crate) mod outputs;
 mod pipe;
@@ -13,7 +16,7 @@ pub mod status;
 
 use std::{
     fs::File,
-    io::{self, Read, Write},
+    io::{self, Write},
     os::fd::AsFd,
     path::Path,
     process::{ExitStatus, Stdio},
@@ -36,20 +39,19 @@ const SYNCED: u64 = 8 * 1024 * 1024;
 /// With less free space than this the child gets a pipe: a full disk must not fail what it prints.
 const ROOM: u64 = 256 * 1024 * 1024;
 
-/// Runs the job on stdin. Returns the process's exit code: 0 once the status is written, whatever became of the child.
+/// Runs the job that comes on stdin. Returns the process's exit code: 0 once the status is written, whatever became
+/// of the child.
 pub fn main() -> i32 {
     // Fails only for a group leader, which then is in nobody's way either.
     let _ = rustix::process::setsid();
     child::adopt();
     let run = || -> io::Result<()> {
-        let mut text = Vec::new();
-        io::stdin().lock().read_to_end(&mut text)?;
-        let job: Job = serde_json::from_slice(&text)?;
-        drop(text);
-        let status = File::from(io::stdout().as_fd().try_clone_to_owned()?);
-        let console = File::from(io::stdin().as_fd().try_clone_to_owned()?);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(Runner { job, status, console }.run())
+        let mut console = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+        // Signals are not heard before there is a job: until then they end it, as they would any process.
+        let Some((job, status)) = handover::receive(&mut console)? else { return Ok(()) };
+        let redactor = redactor(&job);
+        runtime.block_on(Runner { job, redactor, status, console }.run())
     };
     match run() {
         Ok(()) => 0,
@@ -59,6 +61,7 @@ pub fn main() -> i32 {
 
 struct Runner {
     job: Job,
+    redactor: Redactor,
     status: File,
     /// The other direction of stdin, for a console that still listens.
     console: File,
@@ -117,7 +120,6 @@ impl Runner {
             reason: "refused".into(),
             message: format!("the step's output has nowhere to go: {error}; check the run's folder and the disk"),
         };
-        let redactor = redactor(&self.job);
         let file = match &self.job.output {
             Some(path) => Some(File::options().append(true).open(path).map_err(broken)?),
             None => None,
@@ -130,7 +132,7 @@ impl Runner {
             let stderr = Stdio::from(file.try_clone().map_err(broken)?);
             return Ok((child::spawn(&self.job, stdout, stderr)?, Route::Direct(follow::Follower::new(path))));
         }
-        let (pipe, writer) = pipe::Pipe::new(file, &redactor).map_err(broken)?;
+        let (pipe, writer) = pipe::Pipe::new(file, &self.redactor).map_err(broken)?;
         let stderr = Stdio::from(writer.try_clone().map_err(broken)?);
         Ok((child::spawn(&self.job, Stdio::from(writer), stderr)?, Route::Piped(pipe)))
     }
@@ -183,11 +185,10 @@ impl Runner {
             let _ = std::fs::remove_file(path);
         }
         let Some(path) = &self.job.outputs else { return };
-        let redactor = redactor(&self.job);
         match outputs::take(path) {
             Ok(outputs) => {
                 ended.outputs =
-                    outputs.into_iter().map(|(name, value)| (name, redactor.redact(&value).into())).collect();
+                    outputs.into_iter().map(|(name, value)| (name, self.redactor.redact(&value).into())).collect();
             }
             Err(problem) => ended.outputs_problem = Some(problem),
         }

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use super::{digest::Digest, status::Kept};
+use super::{beside::Beside, status::Kept};
 use crate::redact::{RedactStream, Redactor};
 
 /// Large enough that a child at full speed and the runner seldom wait for each other.
@@ -34,7 +34,7 @@ impl Pipe {
             file,
             filter: redactor.stream(),
             clean: Vec::with_capacity(PIPE),
-            hash: Digest::default(),
+            hash: Some(Beside::start()?),
             bytes: 0,
             lost: None,
         }));
@@ -74,7 +74,8 @@ struct Sink {
     file: Option<File>,
     filter: RedactStream,
     clean: Vec<u8>,
-    hash: Digest,
+    /// `None` once it is closed.
+    hash: Option<Beside>,
     bytes: u64,
     lost: Option<String>,
 }
@@ -110,8 +111,10 @@ impl Sink {
             self.file = None;
             return;
         }
-        self.hash.update(&self.clean);
         self.bytes += self.clean.len() as u64;
+        if let Some(hash) = &self.hash {
+            self.clean = hash.take(std::mem::take(&mut self.clean));
+        }
     }
 
     fn close(&mut self) -> Option<Kept> {
@@ -120,9 +123,7 @@ impl Sink {
         self.filter.finish(&mut self.clean);
         self.keep();
         self.file = None;
-        if self.lost.is_some() {
-            return None;
-        }
-        Some(Kept { bytes: self.bytes, sha256: std::mem::take(&mut self.hash).finish() })
+        let sha256 = self.hash.take()?.finish()?;
+        self.lost.is_none().then_some(Kept { bytes: self.bytes, sha256 })
     }
 }

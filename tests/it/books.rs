@@ -284,6 +284,12 @@ fn rules_that_are_easily_missed_are_said_too() {
         ),
         ("params: {a: {}}\nsteps:\n- {id: a, title: \"${{ params['b'] }}\", run: x}\n", &["`params.b` is not defined"]),
         ("params: {a-b: {}}\nsteps:\n- {id: a, title: '${{ params.a-b }}', run: x}\n", &["params[\"a-b\"]"]),
+        // In what is never reached, too.
+        (
+            "steps:\n- {id: a, title: \"${{ 'x' if true else params.nope }}\", run: x}\n",
+            &["`params.nope` is not defined"],
+        ),
+        ("steps:\n- {id: a, when: 'false and params.nope', run: x}\n", &["`params.nope` is not defined"]),
         ("steps:\n- {id: a, when: '1 | nosuch', run: x}\n", &["there is no filter `nosuch`"]),
         ("steps:\n- {id: a, when: '1 is nosuch', run: x}\n", &["there is no test `nosuch`"]),
         ("params: {a: {}}\nsteps:\n- {id: a, when: '${{ params.a }}', run: x}\n", &["without `${{ }}`"]),

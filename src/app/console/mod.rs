@@ -4,6 +4,7 @@ pub mod answering;
 pub mod eyes;
 mod kept;
 pub mod looking;
+mod record;
 mod redacted;
 pub mod shell;
 mod tty;
@@ -22,6 +23,7 @@ use tokio::{
 use self::{
     answering::Answering,
     eyes::{Eyes, Word},
+    record::Recording,
 };
 use super::{
     Fault, clock,
@@ -36,7 +38,7 @@ use crate::{
         message::{EvidenceGiven, Via},
     },
     observe::Observation,
-    session::{Now, Receipt, SessionError},
+    session::{Now, Receipt},
     tui::{
         dialog::Dialog,
         look::Look,
@@ -61,6 +63,7 @@ struct Console {
     answering: Answering,
     left: Option<Left>,
     anchored: bool,
+    recording: Recording,
     /// The last command was refused: what asked for it comes back.
     refused: bool,
     /// Something changed that is not on the screen yet.
@@ -100,9 +103,23 @@ pub async fn drive(mut live: Live, theme: Theme, command: Option<Command>) -> Re
     let (eyes, words) = Eyes::open(world, live.session.run(), live.ends.news.clone());
     let (left, anchored, refused, stale) = (None, false, false, true);
     let (drawn, began) = (Instant::now(), Instant::now());
-    let answering = Answering::default();
-    let mut this =
-        Console { live, ui, theme, screen, eyes, words, answering, left, anchored, refused, stale, drawn, began };
+    let (answering, recording) = (Answering::default(), Recording::default());
+    let mut this = Console {
+        live,
+        ui,
+        theme,
+        screen,
+        eyes,
+        words,
+        answering,
+        left,
+        anchored,
+        recording,
+        refused,
+        stale,
+        drawn,
+        began,
+    };
     kept::read_back(&this.live.run_dir(), &mut this.ui.seen.output);
     for (receipt, facts) in std::mem::take(&mut this.live.first) {
         this.remember(clock::now(), &receipt, &facts);
@@ -115,6 +132,8 @@ pub async fn drive(mut live: Live, theme: Theme, command: Option<Command>) -> Re
     if ended.is_err() {
         this.let_go("the terminal failed");
     }
+    this.settled().await;
+    this.anchor();
     this.screen.leave();
     ended?;
     this.live.let_go().await;
@@ -151,16 +170,24 @@ impl Console {
                 _ = signals.terminate.recv() => self.let_go("SIGTERM"),
                 _ = signals.hangup.recv() => self.let_go("SIGHUP"),
                 _ = signals.resume.recv() => self.woken()?,
-                Some((ticket, report)) = self.live.ends.reports.recv() => self.handle(&Input::Report { ticket, report }),
+                (now, written) = self.recording.written(), if self.recording.is_writing() => {
+                    let before = self.ui.dialog.clone();
+                    self.written(now, written);
+                    self.draw()?;
+                    self.unread(before.as_ref(), &mut keys);
+                }
+                Some((ticket, report)) = self.live.ends.reports.recv(), if !self.recording.is_writing() => {
+                    self.handle(Input::Report { ticket, report });
+                }
                 Some(loan) = self.live.ends.loans.recv() => {
                     drop(keys);
                     self.lend(loan).await?;
                     keys = EventStream::new();
                 }
-                () = sleep(until_deadline) => self.handle(&Input::Clock),
+                () = sleep(until_deadline), if !self.recording.is_writing() => self.handle(Input::Clock),
                 Some(word) = self.words.recv() => self.hear(word),
                 Some(seen) = self.live.ends.observations.recv() => self.see(seen),
-                _ = poll.tick() => self.take_requests(),
+                _ = poll.tick(), if !self.recording.is_writing() => self.take_requests(),
                 _ = second.tick() => self.second(),
                 () = sleep(frame), if self.stale => self.draw()?,
             }
@@ -178,6 +205,7 @@ impl Console {
         self.ui.now = clock::now().wall;
         self.ui.boot_ms = self.uptime();
         let before = self.ui.dialog.clone();
+        self.recording.asked_by.clone_from(&before);
         let acts = match event {
             Event::Key(key) if key.kind != KeyEventKind::Release => {
                 update::key(&mut self.ui, self.live.session.run(), key)
@@ -192,15 +220,18 @@ impl Console {
         for act in acts {
             self.act(act, keys).await?;
         }
-        if self.refused && self.ui.dialog.is_none() {
-            self.ui.dialog.clone_from(&before); // nothing that was typed is lost
-        }
+        self.recording.asked_by = None;
+        self.soon().await;
         self.draw()?;
-        if opened_to_act(before.as_ref(), self.ui.dialog.as_ref()) {
-            // What was typed before it could be read must not answer it.
+        self.unread(before.as_ref(), keys);
+        Ok(())
+    }
+
+    /// What was typed before a dialog could be read must not answer it.
+    fn unread(&self, before: Option<&Dialog>, keys: &mut EventStream) {
+        if opened_to_act(before, self.ui.dialog.as_ref()) {
             while let Some(Some(Ok(_))) = keys.next().now_or_never() {}
         }
-        Ok(())
     }
 
     /// Milliseconds that no clock change and no demo's pace can move.
@@ -212,7 +243,7 @@ impl Console {
         match act {
             Act::Command(command) => self.command(command),
             Act::CommandAs(name, command) => {
-                self.handle(&Input::Command { by: Actor::claimed(name, Via::Console), command })
+                self.handle(Input::Command { by: Actor::claimed(name, Via::Console), command });
             }
             Act::EvidenceFile(step, file) => {
                 let path = std::path::Path::new(&self.live.session.run().opened().workdir).join(&file);
@@ -238,13 +269,13 @@ impl Console {
             Act::Reveal(of) => {
                 let by = Actor::system(self.live.operator.clone(), Via::Console);
                 self.command(Command::Record { fact: Box::new(Fact::SecretRevealed { by, object: of.to_string() }) });
-                if self.may_act() {
+                if self.may_act().await {
                     self.eyes.look(Look::Revealed(of));
                 }
             }
             Act::Forward(model) => {
                 self.command(Command::Note { text: format!("opens a port-forward to {}", model.leads_to()) });
-                if self.may_act() {
+                if self.may_act().await {
                     self.eyes.forward(*model);
                 }
             }
@@ -284,33 +315,12 @@ impl Console {
 
     fn command(&mut self, command: Command) {
         let by = Actor::system(self.live.operator.clone(), Via::Console);
-        self.handle(&Input::Command { by, command });
-    }
-
-    /// One input; what it left behind is on the screen with the next frame.
-    fn handle(&mut self, input: &Input) {
-        let now = clock::now();
-        self.stale = true;
-        match self.live.session.handle(now, input) {
-            Ok(recorded) => {
-                self.ui.halted = self.live.session.halted().map(str::to_owned);
-                if let Some(receipt) = &recorded.receipt {
-                    self.remember(now, receipt, &recorded.facts);
-                }
-            }
-            Err(SessionError::Refused(refusal)) => {
-                self.refused = true;
-                self.ui.status = Some(refusal.to_string());
-            }
-            Err(error) => self.ui.halted = Some(error.to_string()),
-        }
-        self.ui.now = now.wall;
-        self.ui.boot_ms = self.uptime();
-        update::raise(&mut self.ui, self.live.session.run());
+        self.handle(Input::Command { by, command });
     }
 
     /// What was to be recorded first is: nothing unrecorded is done.
-    fn may_act(&self) -> bool {
+    async fn may_act(&mut self) -> bool {
+        self.settled().await;
         !self.refused && self.ui.halted.is_none()
     }
 
@@ -360,7 +370,7 @@ impl Console {
 
     fn take_requests(&mut self) {
         for request in requests::take(&self.live.run_dir()) {
-            self.handle(&Input::Command { by: request.by, command: request.command });
+            self.handle(Input::Command { by: request.by, command: request.command });
         }
     }
 
@@ -372,7 +382,7 @@ impl Console {
     }
 
     fn anchor(&mut self) {
-        if self.anchored || !self.live.session.run().is_closed() {
+        if self.anchored || self.recording.is_writing() || !self.live.session.run().is_closed() {
             return;
         }
         self.anchored = true;

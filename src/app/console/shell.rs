@@ -103,7 +103,7 @@ impl Console {
             }
         };
         self.command(session.announced());
-        if !self.may_act() {
+        if !self.may_act().await {
             return Ok(());
         }
         match session.attach(&cluster, &mut self.screen, &self.live.redactor).await? {

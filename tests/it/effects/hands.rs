@@ -8,7 +8,7 @@ use std::{
 
 use indexmap::IndexMap;
 use ripcord::{
-    effects::{World, kube::connect::ConnectOptions, loan::Loan, secrets::SecretStore, work::Place},
+    effects::{World, kube::connect::ConnectOptions, loan::Loan, runners::Runners, secrets::SecretStore, work::Place},
     engine::message::{Done, Effect, Failure, Report, Started, Ticket},
     observe::Observation,
     redact::Redactor,
@@ -51,7 +51,7 @@ impl Hands {
         let world = World::new(Place {
             run_dir,
             workdir: dir.path().to_owned(),
-            runner: PathBuf::from(env!("CARGO_BIN_EXE_ripcord")),
+            runners: Runners::new(env!("CARGO_BIN_EXE_ripcord").into()),
             secrets: Arc::new(store),
             redactor: Redactor::new(secrets.iter().copied()).unwrap(),
             reports: to_reports,

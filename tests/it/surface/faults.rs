@@ -31,11 +31,14 @@ fn live(desk: &Desk, more: &str) -> (Child, String) {
 #[test]
 fn a_state_directory_that_cannot_be_one_is_told() {
     let desk = Desk::new();
-    desk.write("state", "I am a file\n");
+    let file = desk.write("state", "I am a file\n");
     let book = desk.book("steps: [{id: a, confirm: none, run: touch done}]\n");
-    let (exit, out) = desk.ripcord(&["run", &book, "--headless"]);
-    assert!(exit == 4 && out.contains("state") && out.contains("--state-dir"), "{exit} {out}");
-    assert!(!desk.path("done").exists(), "nothing is done without a trail");
+    // A file in its place, and a place where nobody may make anything.
+    for place in [file.as_str(), "/proc/state"] {
+        let (exit, out) = desk.ripcord(&["run", &book, "--headless", "--state-dir", place]);
+        assert!(exit == 4 && out.contains(place) && out.contains("--state-dir"), "{exit} {out}");
+        assert!(!desk.path("done").exists(), "nothing is done without a trail");
+    }
 }
 
 #[test]
