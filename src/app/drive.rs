@@ -86,7 +86,7 @@ fn only_unfinished(state_dir: &Path) -> Result<String, Fault> {
     let open: Vec<_> = runs::unfinished(state_dir).into_iter().filter(|run| !run.live).map(|run| run.run).collect();
     match open.as_slice() {
         [one] => Ok(one.clone()),
-        [] => Err(Fault::usage("there is no unfinished run")),
+        [] => Err(Fault::usage("there is no unfinished run here; `ripcord runs` lists them all")),
         many => Err(Fault::usage(format!("which one? {}", many.join(", ")))),
     }
 }

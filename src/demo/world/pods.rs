@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     events::{Said, record},
-    fate::Fate,
+    fate::{Fate, word},
     logs::Logs,
     objects::{image, is_going, text},
     status,
@@ -116,9 +116,8 @@ impl Kubelets {
     fn schedule(&mut self, store: &mut Store, key: &Key, pod: &Value, now: Timestamp) -> Life {
         self.addresses += 1;
         let node = NODES[(self.addresses as usize) % NODES.len()];
-        let message = format!("Successfully assigned {}/{} to {node}", key.namespace, key.name);
-        record(store, pod, &Said::normal("default-scheduler", "Scheduled", message), now);
-        record(store, pod, &Said::normal(KUBELET, "Pulling", format!("Pulling image \"{}\"", image(pod))), now);
+        let fate = Fate::of(word(pod));
+        placed(store, pod, fate, node, now);
         let pull = 1_200 + store.names.below(1_600);
         let life = Life {
             stage: Stage::Creating,
@@ -130,18 +129,31 @@ impl Kubelets {
             ready: None,
             last: None,
             ip: format!("10.244.{}.{}", self.addresses % 3 + 1, self.addresses % 250 + 2),
-            node: node.to_owned(),
-            fate: Fate::of(image(pod)),
+            node: if fate == Fate::Unplaced { String::new() } else { node.to_owned() },
+            fate,
         };
         write(store, key, &life, now);
         life
     }
 }
 
+fn placed(store: &mut Store, pod: &Value, fate: Fate, node: &str, now: Timestamp) {
+    if fate == Fate::Unplaced {
+        record(store, pod, &Said::warning("default-scheduler", "FailedScheduling", status::NO_ROOM), now);
+        return;
+    }
+    let (namespace, name) = (text(pod, "/metadata/namespace"), text(pod, "/metadata/name"));
+    let message = format!("Successfully assigned {namespace}/{name} to {node}");
+    record(store, pod, &Said::normal("default-scheduler", "Scheduled", message), now);
+    record(store, pod, &Said::normal(KUBELET, "Pulling", format!("Pulling image \"{}\"", image(pod))), now);
+}
+
 /// Puts what the kubelet knows on the pod.
 fn write(store: &mut Store, key: &Key, life: &Life, now: Timestamp) {
     store.change(key, |pod| {
-        pod["spec"]["nodeName"] = json!(life.node);
+        if !life.node.is_empty() {
+            pod["spec"]["nodeName"] = json!(life.node);
+        }
         pod["status"] = status::of(pod, life, now);
     });
 }
@@ -158,6 +170,13 @@ fn move_on(store: &mut Store, logs: &mut Logs, life: &mut Life, key: &Key, now: 
     let Some(pod) = store.get(key).cloned() else { return };
     match (life.stage, life.fate) {
         (Stage::Creating | Stage::PullBackOff, Fate::NoImage) => pull_fails(store, life, &pod, now),
+        (Stage::Creating, Fate::Unplaced) => life.due = None,
+        (Stage::Creating, Fate::NoConfig) => {
+            life.tries += 1;
+            life.due = after(now, 10_000);
+            let message = format!("Error: {}", status::NO_SECRET);
+            record(store, &pod, &Said::warning(KUBELET, "Failed", message), now);
+        }
         (Stage::PullError, _) => {
             life.stage = Stage::PullBackOff;
             life.due = after(now, 10_000);

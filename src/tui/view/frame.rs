@@ -23,7 +23,8 @@ pub fn header<'a>(scene: &Scene<'_>, columns: u16) -> Paragraph<'a> {
     let columns = usize::from(columns);
     let (status, tone) = status(scene);
     let clock = scene.ui.now.strftime("  %H:%M:%SZ ").to_string();
-    let mut right = health(scene);
+    let must = width(&target(scene)) + width(mode(scene).0) + width(status) + width(&clock) + 6;
+    let mut right = health(scene, columns.saturating_sub(must));
     right.extend([Span::styled(status, scene.theme.tone(tone)), Span::raw(clock)]);
     let taken: usize = right.iter().map(|span| width(&span.content)).sum();
     let mut spans = left(scene, columns.saturating_sub(taken + 1));
@@ -33,24 +34,33 @@ pub fn header<'a>(scene: &Scene<'_>, columns: u16) -> Paragraph<'a> {
     Paragraph::new(Line::from(spans))
 }
 
-/// The target never goes; what comes after it is cut where there is no room.
-fn left<'a>(scene: &Scene<'_>, room: usize) -> Vec<Span<'a>> {
-    let opened = scene.run.opened();
-    let target = match (opened.target.context.as_str(), opened.target.namespace.as_str()) {
+fn target(scene: &Scene<'_>) -> String {
+    let target = &scene.run.opened().target;
+    let words = match (target.context.as_str(), target.namespace.as_str()) {
         ("", "") => "no cluster".to_owned(),
         ("", namespace) => namespace.to_owned(),
         (context, namespace) => format!("{context}/{namespace}"),
     };
-    let mode = match (opened.read_only, scene.run.lane()) {
+    visible::line(&words).into_owned()
+}
+
+fn mode(scene: &Scene<'_>) -> (&'static str, Tone) {
+    match (scene.run.opened().read_only, scene.run.lane()) {
         _ if scene.ui.watching => ("WATCH", Tone::Plain),
         _ if scene.run.is_closed() => ("OVER", Tone::Dim),
         (true, _) => ("READ-ONLY", Tone::Warn),
         (false, Lane::Rollback) => ("ROLLING BACK", Tone::Bad),
         (false, Lane::Forward) if scene.run.is_armed() => ("WRITE, z armed", Tone::Warn),
         (false, Lane::Forward) => ("WRITE", Tone::Plain),
-    };
+    }
+}
+
+/// The target never goes; what comes after it is cut where there is no room.
+fn left<'a>(scene: &Scene<'_>, room: usize) -> Vec<Span<'a>> {
+    let opened = scene.run.opened();
+    let mode = mode(scene);
     let mark = if opened.target.protected { " PROD " } else { " " };
-    let target = fit_middle(&visible::line(&target), room.saturating_sub(mark.len() + 1 + mode.0.len() + 2));
+    let target = fit_middle(&target(scene), room.saturating_sub(mark.len() + 1 + mode.0.len() + 2));
     let first = if opened.target.protected {
         Span::styled(format!("{mark}{target} "), scene.theme.band())
     } else {
@@ -75,8 +85,8 @@ fn left<'a>(scene: &Scene<'_>, room: usize) -> Vec<Span<'a>> {
     spans
 }
 
-/// `api ok 1s | prom ok 9s | ALERT …`: what the panes rest on.
-fn health<'a>(scene: &Scene<'_>) -> Vec<Span<'a>> {
+/// `api ok 1s | prom ok 9s | ALERT …`: what the panes rest on. Where there is no room, what is well goes first.
+fn health<'a>(scene: &Scene<'_>, room: usize) -> Vec<Span<'a>> {
     let seen = scene.ui.shown();
     let now = scene.ui.shown_at();
     let mut words: Vec<(String, Tone)> = Vec::new();
@@ -85,9 +95,15 @@ fn health<'a>(scene: &Scene<'_>) -> Vec<Span<'a>> {
     }
     words.extend(seen.metrics.word(now).map(|(word, of)| (word, of.into())));
     words.extend(seen.alerts.word(now).map(|(word, of)| (word, of.into())));
+    let taken = |words: &[(String, Tone)]| words.iter().map(|(word, _)| width(word).min(34) + 2).sum::<usize>();
+    while taken(&words) > room
+        && let Some(well) = words.iter().rposition(|(_, tone)| !matches!(tone, Tone::Bad | Tone::Warn))
+    {
+        words.remove(well);
+    }
     let mut spans = Vec::new();
     for (word, tone) in words {
-        spans.push(Span::styled(fit(&word, 34), scene.theme.tone(tone)));
+        spans.push(Span::styled(fit(&word, room.clamp(8, 34)), scene.theme.tone(tone)));
         spans.push(Span::raw("  "));
     }
     spans

@@ -61,7 +61,10 @@ impl Lines<'_, '_> {
         let Some(step) = run.step(id) else { return };
         self.text(Tone::Plain, &run.text_for(id, step.title()));
         let is_current = run.current() == Some(id);
-        if is_current || (run.current().is_none() && !run.is_closed()) {
+        if run.is_closed() {
+            let words = format!("it is over  q leaves; ripcord trail report {} tells it", run.opened().run);
+            self.text(Tone::Busy, &words);
+        } else if is_current || run.current().is_none() {
             self.next();
         }
         // What a gate says now is what one looks for; what it is for can wait.
@@ -105,7 +108,10 @@ impl Lines<'_, '_> {
             Some(Ask::Checklist { .. }) => "next  m ticks the items".into(),
             Some(Ask::Manual { .. }) => "next  do it, then m".into(),
             Some(Ask::Approval { step }) => {
-                format!("next  somebody else: ripcord approve {} {step}; or Enter", run.opened().run)
+                format!(
+                    "next  Enter, for a second person; or from their login: ripcord approve {} {step}",
+                    run.opened().run
+                )
             }
             Some(Ask::Decision { .. } | Ask::Input { .. }) => "next  Enter answers".into(),
             Some(Ask::Failure { reason, .. }) => {
@@ -191,6 +197,9 @@ impl Lines<'_, '_> {
                 self.text(Tone::Dim, &format!("        {have} / {need} samples"));
             }
         }
+        if run.state(id).is_some_and(|state| state.outcome.is_some()) {
+            return;
+        }
         let would = match progress.would_be.result {
             StepResult::Inconclusive => "grey",
             other => other.word(),
@@ -214,7 +223,7 @@ impl Lines<'_, '_> {
         {
             words.push(done.summary.clone());
         }
-        if !state.message.is_empty() {
+        if !state.message.is_empty() && !words.contains(&state.message) {
             words.push(state.message.clone());
         }
         if !words.is_empty() {

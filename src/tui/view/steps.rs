@@ -110,7 +110,7 @@ fn right_side(scene: &Scene<'_>, row: &Row<'_>) -> String {
             }
             _ => {}
         }
-        if let (Some(Ok(plan)), Some(gate)) = (scene.run.gate_plan(&row.id), &state.gate) {
+        if let (None, Some(Ok(plan)), Some(gate)) = (state.outcome, scene.run.gate_plan(&row.id), &state.gate) {
             return left(plan.last_slot(gate));
         }
         if state.status == StepStatus::Running
