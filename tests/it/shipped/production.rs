@@ -54,7 +54,7 @@ fn by_hand_to_everybody() {
     let stage = stage("0");
     let params = params(&healthy());
     let params: Vec<&str> = params.iter().map(String::as_str).collect();
-    let played = stage.play("healthy --speed 20", "production", &params, &format!("{ANSWERS}{BY_HAND}"));
+    let played = stage.play("healthy --speed 15", "production", &params, &format!("{ANSWERS}{BY_HAND}"));
     played.ended(0, "production-by-hand", "production");
     in_order(
         &played.said,
@@ -106,7 +106,7 @@ fn by_hand_and_back_from_each_way_a_canary_can_be_bad() {
         // Long enough for a canary that goes bad after a minute.
         let params: Vec<&str> = params.iter().map(String::as_str).chain(["soak=2m"]).collect();
         let answers = format!("{ANSWERS}{BY_HAND}  grey-10: {{choose: back}}\n");
-        let played = stage.play(&format!("{scenario} --speed 30"), "production", &params, &answers);
+        let played = stage.play(&format!("{scenario} --speed 12"), "production", &params, &answers);
         played.ended(1, &format!("production-{scenario}"), "production");
         in_order(
             &played.said,
