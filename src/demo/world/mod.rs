@@ -153,16 +153,19 @@ impl World {
         }
         self.is_quiet = false;
         for _ in 0..ROUNDS {
-            garbage::collect(&mut self.store, self.now);
+            let touched = self.store.touched(self.settled);
+            self.settled = self.store.version();
+            if !touched.is_empty() {
+                garbage::collect(&mut self.store, self.now);
+            }
             certificates::sync(&mut self.store, self.now);
-            deployments::sync(&mut self.store, self.now);
-            replicasets::sync(&mut self.store, self.now);
+            deployments::sync(&mut self.store, &touched, self.now);
+            replicasets::sync(&mut self.store, &touched, self.now);
             self.kubelets.step(&mut self.store, &mut self.logs, self.now);
             if self.store.version() == self.settled {
                 self.is_quiet = deployments::are_done(&self.store) && certificates::are_done(&self.store);
                 return;
             }
-            self.settled = self.store.version();
         }
     }
 

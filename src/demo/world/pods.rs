@@ -88,9 +88,14 @@ fn after(now: Timestamp, millis: u64) -> Option<Timestamp> {
 impl Kubelets {
     /// Takes new pods in, moves those on whose time has come, lets the gone go.
     pub fn step(&mut self, store: &mut Store, logs: &mut Logs, now: Timestamp) {
-        let all: Vec<(Key, Value)> = store.list("pods", "").map(|(key, pod)| (key.clone(), pod.clone())).collect();
-        self.lives.retain(|key, _| all.iter().any(|(there, _)| there == key));
-        for (key, pod) in all {
+        let all: Vec<Key> = store.list("pods", "").map(|(key, _)| key.clone()).collect();
+        self.lives.retain(|key, _| store.get(key).is_some());
+        for key in all {
+            let wakes = self.lives.get(&key).is_none_or(|life| {
+                let leaves = life.stage != Stage::Going && store.get(&key).is_some_and(is_going);
+                leaves || life.due.is_some_and(|due| due <= now)
+            });
+            let Some(pod) = store.get(&key).filter(|_| wakes).cloned() else { continue };
             match self.lives.remove(&key) {
                 None => {
                     let life = self.schedule(store, &key, &pod, now);
@@ -99,11 +104,10 @@ impl Kubelets {
                 Some(mut life) => {
                     if is_going(&pod) && life.stage != Stage::Going {
                         end(store, &mut life, &pod, now);
-                    } else if life.due.is_some_and(|due| due <= now) {
-                        if life.stage == Stage::Going {
-                            let _ = store.delete(&key);
-                            continue;
-                        }
+                    } else if life.stage == Stage::Going {
+                        let _ = store.delete(&key);
+                        continue;
+                    } else {
                         move_on(store, logs, &mut life, &key, now);
                     }
                     self.lives.insert(key, life);
