@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     World,
-    seed::{make, released},
+    seed::{make, named, released},
 };
 use crate::{
     demo::helm::{chart, record},
@@ -18,14 +18,7 @@ const ADDRESS: &str = "203.0.113.10";
 
 pub(super) fn move_in(world: &mut World, namespace: &str, at: Timestamp) {
     for name in ["ingress-nginx", "cert-manager"] {
-        let labels = json!({"kubernetes.io/metadata.name": name});
-        make(
-            world,
-            "Namespace",
-            "",
-            json!({"metadata": {"name": name, "labels": labels}, "status": {"phase": "Active"}}),
-            at,
-        );
+        named(world, name, at);
         let object = chart::first(name);
         make(world, "Deployment", name, object.clone(), at);
         let release = record::release(name, name, 1, String::new(), at);

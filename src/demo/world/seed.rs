@@ -22,17 +22,7 @@ pub(super) fn people(world: &mut World, begun: Timestamp, fate: Option<&str>) {
     let long_ago = begun - SignedDuration::from_hours(24 * 41);
     let namespace = world.namespace.clone();
     for name in ["default", "kube-system", "monitoring", &namespace] {
-        if world.store.get(&Key::new("namespaces", "", name)).is_some() {
-            continue;
-        }
-        let labels = json!({"kubernetes.io/metadata.name": name});
-        make(
-            world,
-            "Namespace",
-            "",
-            json!({"metadata": {"name": name, "labels": labels}, "status": {"phase": "Active"}}),
-            long_ago,
-        );
+        named(world, name, long_ago);
     }
     NODES.iter().for_each(|name| make(world, "Node", "", node(name), long_ago));
     for (kind, object) in furniture() {
@@ -87,6 +77,16 @@ pub(super) fn canary(world: &mut World, tag: &str) {
 
 fn tag(image: &str) -> &str {
     image.rsplit_once(':').map_or("", |(_, tag)| tag)
+}
+
+/// A namespace of this name, if there is none yet.
+pub(super) fn named(world: &mut World, name: &str, at: Timestamp) {
+    if world.store.get(&Key::new("namespaces", "", name)).is_some() {
+        return;
+    }
+    let labels = json!({"kubernetes.io/metadata.name": name});
+    let namespace = json!({"metadata": {"name": name, "labels": labels}, "status": {"phase": "Active"}});
+    make(world, "Namespace", "", namespace, at);
 }
 
 pub(super) fn make(world: &mut World, kind: &str, namespace: &str, object: Value, at: Timestamp) {
