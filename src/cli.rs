@@ -199,9 +199,14 @@ pub struct Demo {
     /// How many times faster than life
     #[arg(long, value_name = "N", default_value_t = 1.0)]
     pub speed: f64,
-    /// Another runbook than the demo's own, with the scenario's trouble there already; its scripts really run
+    /// Another runbook than the demo's own; its scripts really run. One that takes an `image_tag` brings the canary
+    /// itself, for any other the scenario's is there already
     #[arg(long, value_name = "FILE")]
     pub runbook: Option<PathBuf>,
+    /// A canary with this image tag is there already; the tag's last word decides: bad, grey, slowp95, silent, crash,
+    /// oom, noimage, noconfig, pending, unready, or well
+    #[arg(long, value_name = "TAG", requires = "runbook")]
+    pub canary: Option<String>,
     /// A param, as key=value
     #[arg(short, long = "param", value_name = "KEY=VALUE")]
     pub param: Vec<String>,
@@ -212,7 +217,7 @@ pub struct Demo {
 impl Demo {
     /// As it is played where nothing else is said.
     pub fn of(scenario: Scenario) -> Self {
-        Self { scenario, speed: 1.0, runbook: None, param: Vec::new(), headless: Headless::default() }
+        Self { scenario, speed: 1.0, runbook: None, canary: None, param: Vec::new(), headless: Headless::default() }
     }
 }
 

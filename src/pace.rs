@@ -1,7 +1,7 @@
 //! How fast this process lives: once, unless a demo asked for more. The program's clocks and the adapters' pauses
 //! go through here, so that a gate of ten minutes takes thirty seconds at a pace of twenty.
 //!
-//! Only waits and the wall are scaled; limits on how long a request may take stay real.
+//! Only waits, their limits and the wall are scaled; limits on how long a request may take stay real.
 
 use std::{
     sync::OnceLock,
@@ -49,6 +49,14 @@ pub fn lived(real: Duration) -> Duration {
 /// How long a wait of this process really takes.
 pub fn real(wait: Duration) -> Duration {
     PACE.get().map_or(wait, |pace| wait.div_f64(pace.speed))
+}
+
+/// The least that a wait's limit is given, however fast the process lives: a busy machine must not miss it.
+const LEAST_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long a wait that a runbook limits may really take.
+pub fn limit(wait: Duration) -> Duration {
+    real(wait).max(wait.min(LEAST_LIMIT))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the clock that the pace is measured against")]

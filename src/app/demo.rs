@@ -56,9 +56,13 @@ pub fn play(common: &Common, args: &cli::Demo) -> Result<u8, Fault> {
     if target.namespace.is_empty() {
         target.namespace = demo::NAMESPACE.to_owned();
     }
-    let beginning = match &args.runbook {
-        None => Beginning::Quiet,
-        Some(_) => Beginning::InTrouble { namespace: target.namespace.clone() },
+    let namespace = target.namespace.clone();
+    let brings_its_own = prepared.loaded.book.params.contains_key("image_tag");
+    let beginning = match (&args.runbook, &args.canary) {
+        (None, None) => Beginning::Quiet,
+        (_, Some(tag)) => Beginning::InTrouble { namespace, tag: tag.clone() },
+        (Some(_), None) if brings_its_own => Beginning::ToDeploy { namespace },
+        (Some(_), None) => Beginning::InTrouble { namespace, tag: args.scenario.tag().to_owned() },
     };
     let policy = drive::policy(&prepared.opened, &flags, answers)?;
     anchor::what_was_left(&prepared.state_dir);

@@ -105,7 +105,7 @@ fn only_unfinished(state_dir: &Path) -> Result<String, Fault> {
     let open: Vec<_> = open.collect();
     match open.as_slice() {
         [one] => Ok(one.run.clone()),
-        [] => Err(Fault::usage("there is no unfinished run")),
+        [] => Err(Fault::usage("there is no unfinished run here; `ripcord runs` lists them all")),
         many => {
             let now = super::clock::now().wall;
             let line = |run: &runs::RunSummary| {

@@ -96,7 +96,9 @@ fn say(message: &str) {
 fn job(cli: Cli) -> Result<u8, Fault> {
     let Some(verb) = cli.verb else {
         if !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
-            return Err(Fault::usage("which command? `ripcord --help` lists them; `ripcord run RUNBOOK` is the first"));
+            return Err(Fault::usage(
+                "no terminal here for the console, so say a command: `ripcord --help` lists them, `ripcord demo --headless` plays a story",
+            ));
         }
         return library::open(&config::in_force(cli.common)?);
     };

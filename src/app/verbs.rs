@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeSet, HashSet},
     fs,
-    io::Write as _,
+    io::{ErrorKind, Write as _},
     path::Path,
 };
 
@@ -134,23 +134,41 @@ pub fn new(new: &New) -> Result<u8, Fault> {
     let path = Path::new(name).with_extension("yaml");
     let id = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let text = include_str!("../../assets/new.yaml").replace("NAME", &id);
-    if let Err(problems) = runbook::load_str(&path.display().to_string(), &text) {
-        let all: String = problems.iter().map(Problem::render).collect();
-        return Err(Fault::usage(format!("«{id}» does not make a runbook\n{all}")));
+    if runbook::load_str(&path.display().to_string(), &text).is_err() {
+        return Err(Fault::usage(format!(
+            "«{}» cannot be a runbook's name: lower-case letters, digits and `-`, a letter first; such as `ripcord new restart-api`",
+            visible::line(&id)
+        )));
     }
-    let file = fs::OpenOptions::new().write(true).create_new(true).open(&path);
-    let mut file = file.map_err(|error| Fault::usage(format!("{}: {error}", path.display())))?;
-    file.write_all(text.as_bytes()).map_err(|error| Fault::failed(format!("{}: {error}", path.display())))?;
-    say(&format!("wrote {}; try `ripcord run {}` and edit it", path.display(), path.display()));
+    write_fresh(&path, &text)?;
+    let path = path.display();
+    say(&format!("wrote {path}; edit it, `ripcord check {path}` says what is wrong, `ripcord run {path}` tries it"));
     Ok(0)
+}
+
+/// Nothing is written over.
+fn write_fresh(path: &Path, text: &str) -> Result<(), Fault> {
+    let shown = path.display();
+    let file = fs::OpenOptions::new().write(true).create_new(true).open(path);
+    let mut file = file.map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => {
+            Fault::usage(format!("{shown} is there already and is left as it is; name another"))
+        }
+        ErrorKind::NotFound => Fault::usage(format!("{shown}: its folder is not there; make it first")),
+        _ => Fault::usage(format!("{shown}: {error}")),
+    })?;
+    file.write_all(text.as_bytes()).map_err(|error| Fault::failed(format!("{shown}: {error}")))
 }
 
 /// A Markdown guide as a runbook; nothing is written over.
 pub fn import(args: &Import) -> Result<u8, Fault> {
     let shown = args.guide.display().to_string();
-    let read = fs::read_to_string(&args.guide).map_err(|error| Fault::usage(format!("{shown}: {error}")))?;
+    let read = guide(&args.guide).map_err(|why| Fault::usage(format!("{shown}: {why}")))?;
     let file = args.guide.file_name().map_or_else(|| shown.clone(), |name| name.to_string_lossy().into_owned());
     let imported = import::import(&file, &read).map_err(Fault::usage)?;
+    if imported.text.len() as u64 > LARGEST {
+        return Err(Fault::usage(format!("{shown}: its runbook would be larger than 1 MiB; split it")));
+    }
     // What is printed must be what was promised.
     if let Err(problems) = runbook::load_str("imported.yaml", &imported.text) {
         let all: String = problems.iter().map(Problem::render).collect();
@@ -158,15 +176,25 @@ pub fn import(args: &Import) -> Result<u8, Fault> {
     }
     match &args.to {
         None => out!("{}", imported.text),
-        Some(path) => {
-            let file = fs::OpenOptions::new().write(true).create_new(true).open(path);
-            let mut file = file.map_err(|error| Fault::usage(format!("{}: {error}", path.display())))?;
-            let written = file.write_all(imported.text.as_bytes());
-            written.map_err(|error| Fault::failed(format!("{}: {error}", path.display())))?;
-        }
+        Some(path) => write_fresh(path, &imported.text)?,
     }
     say(&format!("{} steps; {} want a person's eye: look for `# finish:`", imported.steps, imported.unfinished));
     Ok(0)
+}
+
+/// A runbook above this is not read.
+const LARGEST: u64 = 1 << 20;
+
+fn guide(path: &Path) -> Result<String, String> {
+    let about = fs::metadata(path).map_err(|error| error.to_string())?;
+    if !about.is_file() {
+        return Err("this is no file; name one Markdown file".into());
+    }
+    if about.len() > LARGEST {
+        return Err("it is larger than 1 MiB, and so would be its runbook; split it".into());
+    }
+    let bytes = fs::read(path).map_err(|error| error.to_string())?;
+    String::from_utf8(bytes).map_err(|_| "it is no UTF-8 text; save the guide as Markdown in UTF-8".into())
 }
 
 /// Every step with its exact command; nothing is sent.

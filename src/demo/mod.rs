@@ -1,10 +1,11 @@
 //! The embedded cluster and metrics behind `ripcord demo`: a small world in the process, asked over the very API
 //! that a real cluster has. Nothing listens, nothing is installed, nothing outside is touched.
 //!
-//! What is simulated and what is not: the objects, their controllers and kubelets, the requests, Prometheus' samples
-//! and a part of PromQL are; ripcord's own side (client, watches, acts, gates, trail) is the same code as ever.
+//! What is simulated and what is not: the objects, their controllers and kubelets, what Helm would do to them, the
+//! requests, Prometheus' samples and a part of PromQL are; ripcord's own side (client, watches, acts, gates, trail) is the same code as ever.
 
 mod api;
+mod helm;
 mod prometheus;
 mod scenario;
 mod world;
@@ -32,8 +33,10 @@ pub const BOOK: &str = include_str!("../../runbooks/demo.yaml");
 pub enum Beginning {
     /// The runbook brings the trouble itself.
     Quiet,
-    /// The scenario's canary is there already, in this namespace: for other runbooks than the demo's own.
-    InTrouble { namespace: String },
+    /// The runbook brings an image of its own to this namespace; whatever its tag, the scenario is what becomes of it.
+    ToDeploy { namespace: String },
+    /// A canary with this tag is there already, in this namespace: for runbooks that look for trouble.
+    InTrouble { namespace: String, tag: String },
 }
 
 /// Starts a world that lives by this clock until the cluster and all that was made of it are dropped. Needs a runtime.
@@ -41,7 +44,8 @@ pub fn cluster(scenario: Scenario, beginning: Beginning, seed: u64, clock: fn() 
     let quiet = Setting { outage: scenario.outage(), ..Setting::quiet() };
     let setting = match beginning {
         Beginning::Quiet => quiet,
-        Beginning::InTrouble { namespace } => Setting { namespace, canary: Some(scenario.tag()), ..quiet },
+        Beginning::ToDeploy { namespace } => Setting { namespace, fate: scenario.fate(), ..quiet },
+        Beginning::InTrouble { namespace, tag } => Setting { namespace, canary: Some(tag), ..quiet },
     };
     let namespace = setting.namespace.clone();
     let embedded = Embedded::new(World::new(seed, clock(), setting), clock);
@@ -54,5 +58,6 @@ pub fn cluster(scenario: Scenario, beginning: Beginning, seed: u64, clock: fn() 
         ca_hash: "embedded".to_owned(),
         insecure: false,
         kubeconfig: None,
+        helm: Some(&helm::STAND_IN),
     }
 }

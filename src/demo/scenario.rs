@@ -50,6 +50,11 @@ impl Scenario {
         }
     }
 
+    /// The last word of its tag, where that is one.
+    pub(super) fn fate(self) -> Option<&'static str> {
+        self.tag().split_once('-').map(|(_, word)| word)
+    }
+
     pub(super) fn outage(self) -> Option<Outage> {
         let (after, lasts) = (SignedDuration::from_secs(75), SignedDuration::from_secs(40));
         (self == Self::ApiDown).then_some(Outage { after, lasts })

@@ -363,7 +363,9 @@ async fn context<'a>(work: &Work, say: &'a (dyn Fn(&str) + Send + Sync)) -> Resu
     let marks = act::Marks::new(work.place.run.clone(), &work.under);
     let namespace = work.place.connect.namespace.clone().unwrap_or_else(|| cluster.namespace.clone());
     let (ticket, workdir, cancel) = (work.ticket.clone(), work.place.workdir.clone(), work.cancel.clone());
-    Ok(act::ActContext::new(&cluster.client, namespace, marks, ticket, workdir, say, cancel, deadline, now()))
+    let mut cx = act::ActContext::new(&cluster.client, namespace, marks, ticket, workdir, say, cancel, deadline, now());
+    cx.helm = cluster.helm;
+    Ok(cx)
 }
 
 fn now() -> jiff::Timestamp {
@@ -419,6 +421,9 @@ async fn helm_act(work: &Work, verb: &Helm) -> Report {
     }
     if let Err(report) = may_change(work).await {
         return report;
+    }
+    if let Some(simulated) = work.cluster().await.ok().and_then(|cluster| cluster.helm) {
+        return native(work, async |cx| helm::change(cx, simulated, verb).await).await;
     }
     let said = Mutex::new(Vec::new());
     let listen = |line: &str| said.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_owned());

@@ -33,7 +33,7 @@ pub struct Imported {
 /// # Errors
 /// There is nothing in it that could be a step.
 pub fn import(file: &str, text: &str) -> Result<Imported, String> {
-    let guide = markdown::read(text);
+    let guide = markdown::read(&text.replace("\r\n", "\n"));
     let title = guide.title.clone().unwrap_or_else(|| names::stem(file));
     let mut placeholders = Placeholders::default();
     let mut names = Names::default();
@@ -42,7 +42,10 @@ pub fn import(file: &str, text: &str) -> Result<Imported, String> {
         steps_of(section, &mut placeholders, &mut names, &mut steps);
     }
     if steps.is_empty() {
-        return Err(format!("{file} holds no heading with text, no shell block and no checklist: nothing to import"));
+        return Err(format!(
+            "{file} holds no heading with text under it, no shell block and no checklist, so there is nothing to import; \
+             `ripcord new NAME` writes a runbook to begin with"
+        ));
     }
     for step in &mut steps {
         step.settle(&placeholders);

@@ -1,13 +1,15 @@
 //! Ids from titles, and params from the placeholders of a guide.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::quoting::{Piece, Script, Within};
 
 /// Step ids that are taken.
 #[derive(Default)]
 pub struct Names {
-    taken: BTreeMap<String, usize>,
+    taken: BTreeSet<String>,
+    /// How often a title's own id was asked for.
+    asked: BTreeMap<String, usize>,
 }
 
 impl Names {
@@ -15,14 +17,14 @@ impl Names {
     pub fn id(&mut self, title: &str) -> String {
         let slug = slug(title, "step");
         let slug = if matches!(slug.as_str(), "rollback" | "end" | "none") { format!("{slug}-step") } else { slug };
-        let count = self.taken.entry(slug.clone()).or_default();
-        *count += 1;
-        // «x-2» may be somebody's own title: it takes its turn.
-        if *count == 1 {
-            slug
-        } else {
-            let next = format!("{slug}-{count}");
-            self.id(&next)
+        let count = self.asked.entry(slug.clone()).or_default();
+        loop {
+            *count += 1;
+            let id = if *count == 1 { slug.clone() } else { format!("{slug}-{count}") };
+            // «x-2» may have been somebody's own title.
+            if self.taken.insert(id.clone()) {
+                return id;
+            }
         }
     }
 }
@@ -96,6 +98,9 @@ mod tests {
             .map(|title| names.id(title))
             .collect();
         assert_eq!(ids, ["step-1-go", "step-1-go-2", "step-1-go-2-2", "rollback-step", "step", "lives"]);
+        let long = "on and ".repeat(20);
+        let ids = [names.id(&long), names.id(&long), names.id(&long)];
+        assert!(ids[1].ends_with("-2") && ids[2].ends_with("-3") && ids[2].len() <= 63, "{ids:?}");
     }
 
     #[test]

@@ -91,7 +91,7 @@ fn lines(script: &str) -> Option<Vec<Line>> {
 }
 
 /// An open quote, a here-document without its end, a loop or a condition without its last word.
-fn spans_lines(command: &str) -> bool {
+pub(super) fn spans_lines(command: &str) -> bool {
     let odd = |quote: char| command.matches(quote).count() % 2 == 1;
     let ends = ["{", "(", "|", "&&", "||"].iter().any(|end| command.trim_end().ends_with(end));
     let count = |words: &[&str]| {

@@ -146,6 +146,16 @@ fn check_is_for_machines_too_and_new_makes_what_passes() {
     let (exit, out) = desk.ripcord(&["check", "restart-api.yaml"]);
     assert_eq!(exit, 0, "{out}");
     assert_eq!(desk.ripcord(&["trail", "verify"]).0, 4);
+    for (name, said) in [
+        ("restart-api", "is left as it is"),
+        ("Restart API", "lower-case letters"),
+        ("1st", "such as `ripcord new restart-api`"),
+        ("", "lower-case letters"),
+        ("no/folder", "make it first"),
+    ] {
+        let (exit, out) = desk.ripcord(&["new", name]);
+        assert!(exit == 2 && out.contains(said), "{name}: {exit} {out}");
+    }
 }
 
 #[test]

@@ -46,6 +46,44 @@ fn a_database_runbook_under_numbered_prose() {
 }
 
 #[test]
+fn a_failover_in_numbered_steps_with_prompts_here_documents_tables_and_html() {
+    let text = fixture("postgres.md");
+    for line in [
+        "name: postgres-failover",
+        "run: \"pg_isready -h pg-primary.internal\"",
+        "kubernetes: {get: {kind: \"Pod\", namespace: \"db\", selector: \"role=primary\"}}",
+        "psql -h pg-replica -c 'select now()",
+        "      cat > /tmp/recovery.conf <<'EOF'\n      standby_mode = 'on'\n      # not a comment of the shell",
+        "| > 10 s | **stop** and call the DBA |",
+        "doc: \"Manual way\"",
+        "risk: \"destructive\"",
+        "- \"Clients reconnect\"",
+    ] {
+        assert!(text.contains(line), "«{line}» is not in\n{text}");
+    }
+    assert!(!text.contains("no response") && !text.contains("details>"), "{text}");
+}
+
+#[test]
+fn an_alerts_page_with_data_for_its_generator_and_blocks_that_name_no_language() {
+    let text = fixture("alert.md");
+    for line in ["title: \"HighErrorRate\"", "kubectl logs -n prod deploy/api --since=10m | grep ERROR", "replicas: 10"]
+    {
+        assert!(text.contains(line), "«{line}» is not in\n{text}");
+    }
+    assert!(!text.contains("severity"), "{text}");
+}
+
+#[test]
+fn other_line_ends_and_other_languages() {
+    let text = made(
+        "g.md",
+        "# Notfall: Zertifikat läuft ab\r\n\r\n## Prüfen\r\n\r\n\tein\r\n\r\n```powershell\r\nGet-X\r\n```\r\n\r\n## 日本語\r\n\r\n```bash\r\ntrue\r\n```\r\n",
+    );
+    assert!(!text.contains("u{d}") && text.contains("title: \"日本語\""), "{text}");
+}
+
+#[test]
 fn strange_guides_still_pass_check() {
     let long = format!("## {}\n\n```bash\ntrue\n```\n", "very ".repeat(60));
     for guide in [
@@ -57,6 +95,7 @@ fn strange_guides_still_pass_check() {
         "## t\n\ntext with ${{ secrets.x }} and `${{`\n\n```bash\nkubectl get pods -n <ns> -l a=${{x}}\n```\n",
         "## t\n\n```bash\nkubectl scale deploy/x --replicas=<n>\nhelm upgrade a b --set x=<y>,z=1\nkubectl wait --for=foo pod/x\n```\n",
         long.as_str(),
+        long.repeat(3).as_str(),
     ] {
         let text = made("strange.md", guide);
         assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text:?}");

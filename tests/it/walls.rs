@@ -64,7 +64,7 @@ const WALLS: &[Wall] = &[
     // It lives by a clock that it is given and touches nothing outside: no file, no port, no process.
     Wall {
         module: "demo",
-        inside: "effects observe",
+        inside: "effects engine observe runbook",
         crates: "clap futures http http_body http_body_util jiff kube promql_parser serde_json sha2 thiserror tokio tokio_util tower",
         never: &[
             "std::fs",

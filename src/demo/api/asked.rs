@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use http::{Method, header, request::Parts};
 use serde_json::Value;
 
-use crate::effects::kube::act::kinds::{Resource, usual};
+use super::kinds::served;
+use crate::effects::kube::act::kinds::Resource;
 
 /// An object, or a collection where `name` is empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +22,10 @@ pub struct At {
 pub enum Place {
     Ready,
     Version,
+    /// The groups beside the core.
     Discovery,
+    /// The core's own kinds, which everybody knows.
+    Core,
     Review,
     /// Through the API server's proxy to the service.
     Prometheus {
@@ -104,7 +108,8 @@ fn place(path: &str) -> Place {
     match parts.as_slice() {
         ["readyz" | "livez" | "healthz"] => Place::Ready,
         ["version"] => Place::Version,
-        ["api" | "apis"] => Place::Discovery,
+        ["api"] => Place::Core,
+        ["apis"] => Place::Discovery,
         ["apis", "authorization.k8s.io", "v1", "selfsubjectaccessreviews"] => Place::Review,
         [
             "api",
@@ -136,8 +141,7 @@ fn objects(group: &str, rest: &[&str]) -> Place {
         [plural, name] => ("", *plural, *name, ""),
         _ => return Place::Nowhere,
     };
-    let known = usual(plural).filter(|kind| kind.plural == plural && kind.group == group);
-    match (known, part) {
+    match (served(plural, group), part) {
         (Some(resource), "" | "scale" | "status") => {
             let [namespace, name, part] = [namespace, name, part].map(str::to_owned);
             Place::Objects(At { resource, namespace, name, part })

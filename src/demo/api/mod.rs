@@ -2,6 +2,7 @@
 //! What it serves is the world's; here is only how it is asked.
 
 mod asked;
+pub(super) mod kinds;
 mod logs;
 mod objects;
 mod patch;
@@ -114,9 +115,12 @@ impl Embedded {
             Place::Version => {
                 Ok(ok(&json!({"major": "1", "minor": "33", "gitVersion": "v1.33.0-demo", "platform": "embedded"})))
             }
-            Place::Discovery => Ok(ok(&json!({
-                "kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": [],
-            }))),
+            Place::Core | Place::Discovery => {
+                let items = if asked.place == Place::Core { json!([]) } else { kinds::discovery() };
+                Ok(ok(&json!({
+                    "kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items,
+                })))
+            }
             Place::Review => {
                 let mut review = asked.body.clone();
                 review["status"] = json!({"allowed": true, "reason": "everything is allowed in the demo"});

@@ -22,6 +22,8 @@ pub fn of(resource: &Resource, all: &[&Value], now: Timestamp, version: &str) ->
         "Node" => &["Name", "Status", "Roles", "Age", "Version"],
         "Service" => &["Name", "Type", "Cluster-IP", "External-IP", "Port(s)", "Age"],
         "Namespace" => &["Name", "Status", "Age"],
+        "Certificate" => &["Name", "Ready", "Secret", "Age"],
+        "Challenge" => &["Name", "State", "Domain", "Age", "Reason+"],
         _ => &["Name", "Age"],
     };
     let column = |name: &&str| {
@@ -75,24 +77,34 @@ fn cells(resource: &Resource, object: &Value, now: Timestamp) -> Vec<Value> {
             let status = if ready { "Ready" } else { "NotReady" };
             vec![json!(name), json!(status), json!("<none>"), json!(age), json!(version)]
         }
-        "Service" => {
-            let kind = text(object, "/spec/type");
-            let ports = object.pointer("/spec/ports").and_then(Value::as_array).cloned().unwrap_or_default();
-            let port = |port: &Value| format!("{}/{}", number(port, "/port"), "TCP");
-            let ports: Vec<String> = ports.iter().map(port).collect();
-            let kind = if kind.is_empty() { "ClusterIP" } else { kind };
-            vec![
-                json!(name),
-                json!(kind),
-                json!(text(object, "/spec/clusterIP")),
-                json!("<none>"),
-                json!(ports.join(",")),
-                json!(age),
-            ]
-        }
+        "Service" => service(object, name, &age),
         "Namespace" => vec![json!(name), json!(text(object, "/status/phase")), json!(age)],
+        "Certificate" => {
+            let ready = condition(object, "Ready").map_or("", |one| text(one, "/status"));
+            vec![json!(name), json!(ready), json!(text(object, "/spec/secretName")), json!(age)]
+        }
+        "Challenge" => {
+            let [state, domain, why] = ["/status/state", "/spec/dnsName", "/status/reason"].map(|at| text(object, at));
+            vec![json!(name), json!(state), json!(domain), json!(age), json!(why)]
+        }
         _ => vec![json!(name), json!(age)],
     }
+}
+
+fn service(object: &Value, name: &str, age: &str) -> Vec<Value> {
+    let kind = text(object, "/spec/type");
+    let ports = object.pointer("/spec/ports").and_then(Value::as_array).cloned().unwrap_or_default();
+    let port = |port: &Value| format!("{}/{}", number(port, "/port"), "TCP");
+    let ports: Vec<String> = ports.iter().map(port).collect();
+    let kind = if kind.is_empty() { "ClusterIP" } else { kind };
+    vec![
+        json!(name),
+        json!(kind),
+        json!(text(object, "/spec/clusterIP")),
+        json!(object.pointer("/status/loadBalancer/ingress/0/ip").unwrap_or(&json!("<none>"))),
+        json!(ports.join(",")),
+        json!(age),
+    ]
 }
 
 fn pod(object: &Value, name: &str, age: &str, now: Timestamp) -> Vec<Value> {

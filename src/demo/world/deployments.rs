@@ -8,7 +8,7 @@ use super::{
     events::{Said, record},
     names::hash_of,
     objects::{condition, merge_status, number, owned_by, owner, text},
-    store::{Key, Store, stamp},
+    store::{Key, Store, Touched, stamp},
 };
 use crate::effects::kube::act::kinds::usual;
 
@@ -17,9 +17,10 @@ const REVISION: &str = "deployment.kubernetes.io/revision";
 const HISTORY: &str = "deployment.kubernetes.io/revision-history";
 const CAUSE: &str = "kubernetes.io/change-cause";
 
-/// Settles every Deployment one step further.
-pub fn sync(store: &mut Store, now: Timestamp) {
-    let all: Vec<Key> = store.list("deployments", "").map(|(key, _)| key.clone()).collect();
+/// Settles every Deployment one step further: where something changed, or where its time may run out.
+pub fn sync(store: &mut Store, touched: &Touched, now: Timestamp) {
+    let wakes = |(key, one): &(&Key, &Value)| touched.holds(&key.namespace) || !is_done(one);
+    let all: Vec<Key> = store.list("deployments", "").filter(wakes).map(|(key, _)| key.clone()).collect();
     for key in all {
         one(store, &key, now);
     }
@@ -27,9 +28,11 @@ pub fn sync(store: &mut Store, now: Timestamp) {
 
 /// No rollout is under way.
 pub fn are_done(store: &Store) -> bool {
-    let done =
-        |one: &Value| condition(one, "Progressing").is_some_and(|one| text(one, "/reason") == "NewReplicaSetAvailable");
-    store.list("deployments", "").all(|(_, deployment)| done(deployment))
+    store.list("deployments", "").all(|(_, deployment)| is_done(deployment))
+}
+
+fn is_done(deployment: &Value) -> bool {
+    condition(deployment, "Progressing").is_some_and(|one| text(one, "/reason") == "NewReplicaSetAvailable")
 }
 
 fn one(store: &mut Store, key: &Key, now: Timestamp) {

@@ -64,6 +64,9 @@ impl Logs {
 
     pub fn started(&mut self, id: &str, image: &str, at: Timestamp) {
         self.say(id, at, format!(r#"{{"level":"info","msg":"starting","image":"{image}"}}"#));
+        if !image.contains("/ml-api:") {
+            return;
+        }
         self.say(
             id,
             at,

@@ -1,12 +1,14 @@
 //! The embedded world: a cluster with its controllers and kubelets, traffic, and the scrapes of a Prometheus. It moves
 //! only when it is told the time; the same seed and the same times give the same world.
 
+mod certificates;
 mod deployments;
 pub mod events;
 pub mod fate;
 mod garbage;
 pub mod logs;
 pub mod names;
+mod neighbours;
 pub mod objects;
 mod pods;
 pub mod replicasets;
@@ -46,14 +48,16 @@ pub struct Setting {
     /// Where the service lives.
     pub namespace: String,
     /// The canary's image tag, where it has been in the traffic for a while already.
-    pub canary: Option<&'static str>,
+    pub canary: Option<String>,
+    /// What becomes of the canary, whatever image it will be given.
+    pub fate: Option<&'static str>,
     pub outage: Option<Outage>,
 }
 
 impl Setting {
     /// An ordinary day.
     pub fn quiet() -> Self {
-        Self { namespace: NAMESPACE.to_owned(), canary: None, outage: None }
+        Self { namespace: NAMESPACE.to_owned(), canary: None, fate: None, outage: None }
     }
 }
 
@@ -96,10 +100,10 @@ impl World {
             outage: setting.outage,
             canary_since: None,
         };
-        seed::people(&mut world, begun);
+        seed::people(&mut world, begun, setting.fate);
         if let Some(tag) = setting.canary {
             world.advance(now - SignedDuration::from_mins(4));
-            seed::canary(&mut world, tag);
+            seed::canary(&mut world, &tag);
             world.advance(now);
             world.canary_since = Some(now);
         }
@@ -149,15 +153,19 @@ impl World {
         }
         self.is_quiet = false;
         for _ in 0..ROUNDS {
-            garbage::collect(&mut self.store, self.now);
-            deployments::sync(&mut self.store, self.now);
-            replicasets::sync(&mut self.store, self.now);
+            let touched = self.store.touched(self.settled);
+            self.settled = self.store.version();
+            if !touched.is_empty() {
+                garbage::collect(&mut self.store, self.now);
+            }
+            certificates::sync(&mut self.store, self.now);
+            deployments::sync(&mut self.store, &touched, self.now);
+            replicasets::sync(&mut self.store, &touched, self.now);
             self.kubelets.step(&mut self.store, &mut self.logs, self.now);
             if self.store.version() == self.settled {
-                self.is_quiet = deployments::are_done(&self.store);
+                self.is_quiet = deployments::are_done(&self.store) && certificates::are_done(&self.store);
                 return;
             }
-            self.settled = self.store.version();
         }
     }
 

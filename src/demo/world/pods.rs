@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     events::{Said, record},
-    fate::Fate,
+    fate::{Fate, word},
     logs::Logs,
     objects::{image, is_going, text},
     status,
@@ -88,9 +88,14 @@ fn after(now: Timestamp, millis: u64) -> Option<Timestamp> {
 impl Kubelets {
     /// Takes new pods in, moves those on whose time has come, lets the gone go.
     pub fn step(&mut self, store: &mut Store, logs: &mut Logs, now: Timestamp) {
-        let all: Vec<(Key, Value)> = store.list("pods", "").map(|(key, pod)| (key.clone(), pod.clone())).collect();
-        self.lives.retain(|key, _| all.iter().any(|(there, _)| there == key));
-        for (key, pod) in all {
+        let all: Vec<Key> = store.list("pods", "").map(|(key, _)| key.clone()).collect();
+        self.lives.retain(|key, _| store.get(key).is_some());
+        for key in all {
+            let wakes = self.lives.get(&key).is_none_or(|life| {
+                let leaves = life.stage != Stage::Going && store.get(&key).is_some_and(is_going);
+                leaves || life.due.is_some_and(|due| due <= now)
+            });
+            let Some(pod) = store.get(&key).filter(|_| wakes).cloned() else { continue };
             match self.lives.remove(&key) {
                 None => {
                     let life = self.schedule(store, &key, &pod, now);
@@ -99,11 +104,10 @@ impl Kubelets {
                 Some(mut life) => {
                     if is_going(&pod) && life.stage != Stage::Going {
                         end(store, &mut life, &pod, now);
-                    } else if life.due.is_some_and(|due| due <= now) {
-                        if life.stage == Stage::Going {
-                            let _ = store.delete(&key);
-                            continue;
-                        }
+                    } else if life.stage == Stage::Going {
+                        let _ = store.delete(&key);
+                        continue;
+                    } else {
                         move_on(store, logs, &mut life, &key, now);
                     }
                     self.lives.insert(key, life);
@@ -116,9 +120,8 @@ impl Kubelets {
     fn schedule(&mut self, store: &mut Store, key: &Key, pod: &Value, now: Timestamp) -> Life {
         self.addresses += 1;
         let node = NODES[(self.addresses as usize) % NODES.len()];
-        let message = format!("Successfully assigned {}/{} to {node}", key.namespace, key.name);
-        record(store, pod, &Said::normal("default-scheduler", "Scheduled", message), now);
-        record(store, pod, &Said::normal(KUBELET, "Pulling", format!("Pulling image \"{}\"", image(pod))), now);
+        let fate = Fate::of(word(pod));
+        placed(store, pod, fate, node, now);
         let pull = 1_200 + store.names.below(1_600);
         let life = Life {
             stage: Stage::Creating,
@@ -130,18 +133,31 @@ impl Kubelets {
             ready: None,
             last: None,
             ip: format!("10.244.{}.{}", self.addresses % 3 + 1, self.addresses % 250 + 2),
-            node: node.to_owned(),
-            fate: Fate::of(image(pod)),
+            node: if fate == Fate::Unplaced { String::new() } else { node.to_owned() },
+            fate,
         };
         write(store, key, &life, now);
         life
     }
 }
 
+fn placed(store: &mut Store, pod: &Value, fate: Fate, node: &str, now: Timestamp) {
+    if fate == Fate::Unplaced {
+        record(store, pod, &Said::warning("default-scheduler", "FailedScheduling", status::NO_ROOM), now);
+        return;
+    }
+    let (namespace, name) = (text(pod, "/metadata/namespace"), text(pod, "/metadata/name"));
+    let message = format!("Successfully assigned {namespace}/{name} to {node}");
+    record(store, pod, &Said::normal("default-scheduler", "Scheduled", message), now);
+    record(store, pod, &Said::normal(KUBELET, "Pulling", format!("Pulling image \"{}\"", image(pod))), now);
+}
+
 /// Puts what the kubelet knows on the pod.
 fn write(store: &mut Store, key: &Key, life: &Life, now: Timestamp) {
     store.change(key, |pod| {
-        pod["spec"]["nodeName"] = json!(life.node);
+        if !life.node.is_empty() {
+            pod["spec"]["nodeName"] = json!(life.node);
+        }
         pod["status"] = status::of(pod, life, now);
     });
 }
@@ -158,6 +174,13 @@ fn move_on(store: &mut Store, logs: &mut Logs, life: &mut Life, key: &Key, now: 
     let Some(pod) = store.get(key).cloned() else { return };
     match (life.stage, life.fate) {
         (Stage::Creating | Stage::PullBackOff, Fate::NoImage) => pull_fails(store, life, &pod, now),
+        (Stage::Creating, Fate::Unplaced) => life.due = None,
+        (Stage::Creating, Fate::NoConfig) => {
+            life.tries += 1;
+            life.due = after(now, 10_000);
+            let message = format!("Error: {}", status::NO_SECRET);
+            record(store, &pod, &Said::warning(KUBELET, "Failed", message), now);
+        }
         (Stage::PullError, _) => {
             life.stage = Stage::PullBackOff;
             life.due = after(now, 10_000);

@@ -6,14 +6,15 @@ use serde_json::{Value, json};
 use super::{
     events::{Said, record},
     objects::{is_going, is_ready, merge_status, number, owned_by, owner, text},
-    store::{Key, Store, stamp},
+    store::{Key, Store, Touched, stamp},
 };
 use crate::effects::kube::act::kinds::usual;
 
 const BY: &str = "replicaset-controller";
 
-pub fn sync(store: &mut Store, now: Timestamp) {
-    let all: Vec<Key> = store.list("replicasets", "").map(|(key, _)| key.clone()).collect();
+pub fn sync(store: &mut Store, touched: &Touched, now: Timestamp) {
+    let wakes = |(key, _): &(&Key, &Value)| touched.holds(&key.namespace);
+    let all: Vec<Key> = store.list("replicasets", "").filter(wakes).map(|(key, _)| key.clone()).collect();
     for key in all {
         one(store, &key, now);
     }

@@ -3,8 +3,14 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::{World, pods::NODES, store::Key};
-use crate::effects::kube::act::kinds::usual;
+use super::{World, fate, neighbours, pods::NODES, store::Key};
+use crate::{
+    demo::{
+        api::kinds::custom,
+        helm::{chart, record},
+    },
+    effects::{helm::Release, kube::act::kinds::usual},
+};
 
 pub const NAMESPACE: &str = "ml-system";
 
@@ -12,21 +18,11 @@ pub const NAMESPACE: &str = "ml-system";
 const IMAGES: [&str; 3] =
     ["registry.local/ml-api:v1.3.9", "registry.local/ml-api:v1.4.0", "registry.local/ml-api:v1.4.1"];
 
-pub(super) fn people(world: &mut World, begun: Timestamp) {
+pub(super) fn people(world: &mut World, begun: Timestamp, fate: Option<&str>) {
     let long_ago = begun - SignedDuration::from_hours(24 * 41);
     let namespace = world.namespace.clone();
     for name in ["default", "kube-system", "monitoring", &namespace] {
-        if world.store.get(&Key::new("namespaces", "", name)).is_some() {
-            continue;
-        }
-        let labels = json!({"kubernetes.io/metadata.name": name});
-        make(
-            world,
-            "Namespace",
-            "",
-            json!({"metadata": {"name": name, "labels": labels}, "status": {"phase": "Active"}}),
-            long_ago,
-        );
+        named(world, name, long_ago);
     }
     NODES.iter().for_each(|name| make(world, "Node", "", node(name), long_ago));
     for (kind, object) in furniture() {
@@ -35,9 +31,14 @@ pub(super) fn people(world: &mut World, begun: Timestamp) {
     let prometheus = json!({"metadata": {"name": "prometheus"}, "spec": {"ports": [{"name": "http", "port": 9090}]}});
     make(world, "Service", "monitoring", prometheus, long_ago);
     make(world, "Deployment", &namespace, deployment("ml-api", "stable", 4, IMAGES[0]), long_ago);
-    make(world, "Deployment", &namespace, deployment("ml-api-canary", "canary", 0, IMAGES[2]), long_ago);
+    let mut canary = deployment("ml-api-canary", "canary", 0, IMAGES[2]);
+    if let Some(fate) = fate {
+        canary["spec"]["template"]["metadata"]["annotations"] = json!({fate::SAID: fate});
+    }
+    make(world, "Deployment", &namespace, canary, long_ago);
+    neighbours::move_in(world, &namespace, long_ago);
     // Each release a good while after the one before; only the last half hour is lived through.
-    for (image, days) in IMAGES.iter().zip([41i64, 20, 6]) {
+    for (revision, (image, days)) in (1..).zip(IMAGES.iter().zip([41i64, 20, 6])) {
         let at = begun - SignedDuration::from_hours(24 * days);
         let key = Key::new("deployments", &namespace, "ml-api");
         world.store.change(&key, |one| {
@@ -48,8 +49,20 @@ pub(super) fn people(world: &mut World, begun: Timestamp) {
             world.now = at + SignedDuration::from_secs(second);
             world.settle();
         }
+        let objects = [deployment("ml-api", "stable", 4, image), deployment("ml-api-canary", "canary", 0, image)];
+        let status = if *image == IMAGES[2] { "deployed" } else { "superseded" };
+        let release = record::release("ml-system", &namespace, revision, String::new(), at);
+        released(world, Release { status: status.into(), ..release }, &objects);
     }
     world.now = begun;
+}
+
+/// Helm's record of a revision that went well.
+pub(super) fn released(world: &mut World, release: Release, objects: &[Value]) {
+    let release = Release { manifest: chart::manifest(objects).unwrap_or_default(), ..release };
+    if let (Ok(secret), Some(at)) = (record::secret(&release), release.updated) {
+        make(world, "Secret", &release.namespace, secret, at);
+    }
 }
 
 /// The canary, in the traffic with this image.
@@ -66,8 +79,18 @@ fn tag(image: &str) -> &str {
     image.rsplit_once(':').map_or("", |(_, tag)| tag)
 }
 
-fn make(world: &mut World, kind: &str, namespace: &str, object: Value, at: Timestamp) {
-    let made = usual(kind).map(|kind| world.store.create(&kind, namespace, object, at));
+/// A namespace of this name, if there is none yet.
+pub(super) fn named(world: &mut World, name: &str, at: Timestamp) {
+    if world.store.get(&Key::new("namespaces", "", name)).is_some() {
+        return;
+    }
+    let labels = json!({"kubernetes.io/metadata.name": name});
+    let namespace = json!({"metadata": {"name": name, "labels": labels}, "status": {"phase": "Active"}});
+    make(world, "Namespace", "", namespace, at);
+}
+
+pub(super) fn make(world: &mut World, kind: &str, namespace: &str, object: Value, at: Timestamp) {
+    let made = usual(kind).or_else(|| custom(kind)).map(|kind| world.store.create(&kind, namespace, object, at));
     debug_assert!(made.is_some_and(|made| made.is_ok()), "the seed names each object once");
 }
 
@@ -104,6 +127,7 @@ fn deployment(name: &str, version: &str, replicas: u32, image: &str) -> Value {
     let labels = json!({"app": "ml-api", "version": version});
     let resources = json!({"requests": {"cpu": "500m", "memory": "512Mi"}, "limits": {"memory": "1Gi"}});
     json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
         "metadata": {"name": name, "labels": labels, "annotations": {}},
         "spec": {
             "replicas": replicas, "revisionHistoryLimit": 10, "progressDeadlineSeconds": 60,

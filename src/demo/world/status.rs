@@ -10,12 +10,19 @@ use super::{
     store::stamp,
 };
 
+pub const NO_ROOM: &str = "0/3 nodes are available: 3 Insufficient memory.";
+pub const NO_SECRET: &str = "secret \"api-keys\" not found";
+
 /// 10, 20, 40 … 300 s, as the kubelet waits.
 pub fn back_off_seconds(tries: u32) -> u64 {
     (10u64 << (tries.saturating_sub(1)).min(5)).min(300)
 }
 
 pub fn of(pod: &Value, life: &Life, now: Timestamp) -> Value {
+    if life.fate == Fate::Unplaced {
+        let unplaced = turn(pod, "PodScheduled", "False", "Unschedulable", NO_ROOM, now);
+        return json!({"phase": "Pending", "qosClass": "Burstable", "conditions": [unplaced]});
+    }
     let ready = life.stage == Stage::Ready;
     let runs = matches!(life.stage, Stage::Starting | Stage::Ready | Stage::Unready | Stage::BackOff | Stage::Going);
     let containers = pod.pointer("/spec/containers").and_then(Value::as_array).cloned().unwrap_or_default();
@@ -78,6 +85,9 @@ fn terminated(ended: Ended, uid: &str, number: u32) -> Value {
 fn state(pod: &Value, name: &str, life: &Life) -> Value {
     let waiting = |reason: &str, message: String| json!({"waiting": {"reason": reason, "message": message}});
     match (life.stage, life.started) {
+        (Stage::Creating, _) if life.fate == Fate::NoConfig && life.tries > 0 => {
+            waiting("CreateContainerConfigError", NO_SECRET.into())
+        }
         (Stage::Creating, _) => json!({"waiting": {"reason": "ContainerCreating"}}),
         (Stage::PullError, _) => waiting("ErrImagePull", format!("failed to pull image \"{}\": not found", image(pod))),
         (Stage::PullBackOff, _) => waiting("ImagePullBackOff", format!("Back-off pulling image \"{}\"", image(pod))),

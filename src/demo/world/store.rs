@@ -2,7 +2,7 @@
 //! that is cut at its old end, preconditions, generations. Moves nothing by itself and knows no clock.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
@@ -55,6 +55,19 @@ pub struct Change {
     pub object: Arc<Value>,
 }
 
+/// The namespaces in which something changed; `None`: all of them, it is too long ago to say.
+pub struct Touched(Option<BTreeSet<String>>);
+
+impl Touched {
+    pub fn holds(&self, namespace: &str) -> bool {
+        self.0.as_ref().is_none_or(|all| all.contains(namespace))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.as_ref().is_some_and(BTreeSet::is_empty)
+    }
+}
+
 /// Why the store says no; the HTTP side makes a Status of it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum No {
@@ -94,7 +107,12 @@ impl Store {
     /// Of one namespace, or of all where it is empty.
     pub fn list(&self, plural: &str, namespace: &str) -> impl Iterator<Item = (&Key, &Value)> {
         let fits = move |key: &Key| key.plural == plural && (namespace.is_empty() || key.namespace == namespace);
-        self.objects.iter().filter(move |(key, _)| fits(key))
+        self.objects.range(Key::new(plural, namespace, "")..).take_while(move |(key, _)| fits(key))
+    }
+
+    /// Where something changed after a version.
+    pub fn touched(&self, version: u64) -> Touched {
+        Touched(self.since(version).map(|changes| changes.map(|change| change.key.namespace.clone()).collect()))
     }
 
     /// What changed after a version; `None` where that is too long ago.

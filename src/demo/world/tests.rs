@@ -168,7 +168,7 @@ fn the_api_is_away_for_its_time_and_no_longer() {
 
 #[test]
 fn a_world_in_trouble_has_been_so_for_minutes() {
-    let setting = Setting { namespace: "shop".into(), canary: Some("v1.5.0-crash"), ..Setting::quiet() };
+    let setting = Setting { namespace: "shop".into(), canary: Some("v1.5.0-crash".into()), ..Setting::quiet() };
     let world = World::new(7, at(0), setting);
     let pods: Vec<_> = world.store.list("pods", "shop").map(|(_, pod)| pod).collect();
     assert_eq!(pods.len(), 5);

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::{
-    fate::Conduct,
+    fate::{Conduct, word},
     logs::Logs,
     names::Names,
     objects::{image, is_going, is_ready, number, text},
@@ -61,13 +61,13 @@ pub struct Traffic {
 struct Serving {
     key: Key,
     id: String,
-    image: String,
+    word: String,
     ready: Timestamp,
 }
 
 impl Serving {
     fn conduct(&self, now: Timestamp) -> Conduct {
-        Conduct::of(&self.image, Duration::try_from(now.duration_since(self.ready)).unwrap_or_default())
+        Conduct::of(&self.word, Duration::try_from(now.duration_since(self.ready)).unwrap_or_default())
     }
 }
 
@@ -127,8 +127,11 @@ impl Traffic {
 
 fn serving(kubelets: &Kubelets, key: &Key, pod: &Value) -> Option<Serving> {
     let life = kubelets.lives.get(key).filter(|life| life.stage == Stage::Ready && !is_going(pod))?;
+    if text(pod, "/metadata/labels/app") != "ml-api" {
+        return None; // no requests of the service's
+    }
     let id = life.container_id(text(pod, "/metadata/uid"));
-    Some(Serving { key: key.clone(), id, image: image(pod).to_owned(), ready: life.ready? })
+    Some(Serving { key: key.clone(), id, word: word(pod).to_owned(), ready: life.ready? })
 }
 
 fn owned(pairs: &[(&str, &str)]) -> Labels {
@@ -182,7 +185,7 @@ impl Lines {
     fn of(pod: &Value) -> Self {
         let bounds = BOUNDS.iter().map(f64::to_string).chain(["+Inf".to_owned()]);
         Self {
-            silent: Conduct::of(image(pod), Duration::ZERO).silent,
+            silent: Conduct::of(word(pod), Duration::ZERO).silent,
             plain: labels(pod, &[]),
             up: labels(pod, &[("job", "ml-api")]),
             ok: labels(pod, &[("code", "200")]),

@@ -6,8 +6,10 @@ pub mod diff;
 mod job;
 mod release;
 mod show;
+mod stand_in;
 
 pub use argv::argv;
 pub use job::{HelmJob, finish, job, ready, settle};
-pub use release::{Release, decode, pending, releases};
+pub use release::{Release, decode, encode, pending, releases};
 pub use show::{perform, render};
+pub use stand_in::{StandIn, change};

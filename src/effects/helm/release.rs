@@ -1,9 +1,9 @@
 //! A release as Helm keeps it: one Secret a revision, base64 over gzip over JSON. Needs no `helm`.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use flate2::read::GzDecoder;
+use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -114,6 +114,16 @@ pub fn decode(data: &str) -> Result<Release, String> {
     Ok(of(&release))
 }
 
+/// A release as Helm writes it, and as the API server gives it: what [`decode`] reads.
+///
+/// # Errors
+/// It cannot be packed.
+pub fn encode(release: &Value) -> std::io::Result<String> {
+    let mut gzip = GzEncoder::new(vec![], Compression::default());
+    gzip.write_all(release.to_string().as_bytes())?;
+    Ok(STANDARD.encode(STANDARD.encode(gzip.finish()?)))
+}
+
 fn of(release: &Value) -> Release {
     let text = |pointer: &str| release.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let shown = |pointer: &str| visible::line(text(pointer)).into_owned();
@@ -173,16 +183,7 @@ pub fn pending(releases: &[Release], now: Timestamp) -> Option<String> {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::io::Write as _;
-
     use super::*;
-
-    /// A release as Helm writes it.
-    pub fn encode(release: &Value) -> String {
-        let mut gzip = flate2::write::GzEncoder::new(vec![], flate2::Compression::default());
-        gzip.write_all(release.to_string().as_bytes()).unwrap();
-        STANDARD.encode(STANDARD.encode(gzip.finish().unwrap()))
-    }
 
     pub fn release(revision: i64, status: &str, image: &str) -> Value {
         json!({
@@ -195,7 +196,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_release_is_read_without_helm() {
-        let read = decode(&encode(&release(7, "deployed", "ml:7"))).unwrap();
+        let read = decode(&encode(&release(7, "deployed", "ml:7")).unwrap()).unwrap();
         assert_eq!((read.revision, read.status.as_str(), read.chart.as_str()), (7, "deployed", "ml-system-1.2.3"));
         assert_eq!(read.images, ["ml:7"]);
         assert_eq!(read.updated.unwrap().to_string(), "2026-11-23T09:00:00.123456789Z");
@@ -204,7 +205,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_pending_release_says_who_when_and_which() {
-        let mut stuck = decode(&encode(&release(8, "pending-upgrade", "x"))).unwrap();
+        let mut stuck = decode(&encode(&release(8, "pending-upgrade", "x")).unwrap()).unwrap();
         stuck.description = "ripcord run-9 canary.1 head 00".into();
         let said = pending(&[stuck], "2026-11-23T09:10:00Z".parse().unwrap()).unwrap();
         assert!(

@@ -117,6 +117,9 @@ fn table(cx: &ActContext<'_>, all: &[Release]) -> Vec<String> {
 }
 
 async fn diff_of(cx: &ActContext<'_>, of: &HelmDiff, manifest: &str) -> ActOutcome {
+    if let Some(simulated) = cx.helm {
+        (cx.out)(simulated.label);
+    }
     let rendered = match template(cx, of).await {
         Ok(rendered) => rendered,
         Err((reason, message)) => return failed(reason, message),
@@ -143,6 +146,9 @@ pub async fn render(cx: &ActContext<'_>, of: &HelmDiff) -> Result<String, String
 
 /// `helm template` asks no cluster, so it gets none.
 async fn template(cx: &ActContext<'_>, of: &HelmDiff) -> Result<String, (&'static str, String)> {
+    if let Some(simulated) = cx.helm {
+        return (simulated.render)(cx, of).await.map_err(|why| ("refused", why));
+    }
     let Some(words) = argv(&Helm::Diff(of.clone()), "", &cx.namespace, "", "") else {
         return Err(("unsupported", "nothing to render".into()));
     };

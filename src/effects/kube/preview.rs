@@ -109,7 +109,8 @@ async fn of_helm(cx: &ActContext<'_>, verb: &Helm) -> Vec<String> {
         Ok(all) => all,
         Err(fault) => return vec![format!("the release cannot be read: {fault}")],
     };
-    let mut lines: Vec<String> = helm::pending(&all, cx.now).into_iter().collect();
+    let mut lines: Vec<String> = cx.helm.iter().map(|simulated| simulated.label.to_owned()).collect();
+    lines.extend(helm::pending(&all, cx.now));
     // What the cluster was last given, good or bad.
     let current = all.last();
     if let Some(current) = current {

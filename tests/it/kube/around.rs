@@ -47,6 +47,7 @@ fn cluster(api: &Fake) -> Cluster {
         ca_hash: "cafe".into(),
         insecure: false,
         kubeconfig: None,
+        helm: None,
     }
 }
 

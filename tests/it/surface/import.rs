@@ -119,8 +119,16 @@ fn what_holds_nothing_and_what_is_there_already_are_told() {
     assert!(exit == 2 && out.contains("nothing to import"), "{exit} {out}");
     let (exit, out) = desk.ripcord(&["import", "nowhere.md"]);
     assert!(exit == 2 && out.contains("nowhere.md"), "{exit} {out}");
+    fs::write(desk.path("raw.md"), [0xff, 0xfe, 0x00]).unwrap();
+    desk.write("large.md", &"## a\n\n```sh\ntrue\n```\n".repeat(60_000));
+    for (guide, said) in [("raw.md", "save the guide as Markdown in UTF-8"), ("large.md", "split it"), (".", "no file")]
+    {
+        let (exit, out) = desk.ripcord(&["import", guide]);
+        assert!(exit == 2 && out.contains(said), "{guide}: {exit} {out}");
+    }
     desk.write("guide.md", "## a\n\n```sh\ntrue\n```\n");
     desk.write("book.yaml", "mine\n");
-    let (exit, _) = desk.ripcord(&["import", "guide.md", "--to", "book.yaml"]);
+    let (exit, out) = desk.ripcord(&["import", "guide.md", "--to", "book.yaml"]);
+    assert!(out.contains("book.yaml is there already"), "{out}");
     assert_eq!((exit, fs::read_to_string(desk.path("book.yaml")).unwrap().as_str()), (2, "mine\n"));
 }

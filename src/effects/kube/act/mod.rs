@@ -44,6 +44,7 @@ pub use table::aligned;
 pub use wire::{Fault, Marks, Wire};
 
 use crate::{
+    effects::helm::StandIn,
     engine::message::Ticket,
     runbook::model::{Kubernetes, Risk},
 };
@@ -62,6 +63,8 @@ pub struct ActContext<'a> {
     pub out: &'a (dyn Fn(&str) + Send + Sync),
     /// The moment that is stamped on what is written (restart, snapshot names).
     pub now: Timestamp,
+    /// Who answers for Helm here; none: the operator's own.
+    pub helm: Option<&'static StandIn>,
 }
 
 impl<'a> ActContext<'a> {
@@ -78,14 +81,15 @@ impl<'a> ActContext<'a> {
         now: Timestamp,
     ) -> Self {
         let wire = Wire::new(client, &marks, cancel, deadline);
-        Self { wire, namespace: namespace.into(), marks, ticket, workdir: workdir.into(), out, now }
+        Self { wire, namespace: namespace.into(), marks, ticket, workdir: workdir.into(), out, now, helm: None }
     }
 
     /// The same act over another wire: with its own deadline, or deaf to a cancel.
     fn over(&self, wire: Wire) -> ActContext<'a> {
-        let Self { namespace, marks, ticket, workdir, out, now, .. } = self;
+        let Self { namespace, marks, ticket, workdir, out, now, helm, .. } = self;
         let (namespace, marks) = (namespace.clone(), marks.clone());
-        ActContext { wire, namespace, marks, ticket: ticket.clone(), workdir: workdir.clone(), out: *out, now: *now }
+        let (ticket, workdir) = (ticket.clone(), workdir.clone());
+        ActContext { wire, namespace, marks, ticket, workdir, out: *out, now: *now, helm: *helm }
     }
 
     fn say(&self, line: &str) {
@@ -101,7 +105,7 @@ impl<'a> ActContext<'a> {
     }
 
     /// What `kubernetes.io/change-cause` says of this act: names the attempt, so that a later look can tell it.
-    pub(in crate::effects) fn cause(&self) -> String {
+    pub fn cause(&self) -> String {
         format!("{} head {}", self.cause_prefix(), self.marks.short_head())
     }
 
@@ -130,10 +134,11 @@ pub async fn dry_run(
     out: &(dyn Fn(&str) + Send + Sync),
 ) -> (Result<String, String>, Vec<wire::Change>) {
     let changes = std::sync::Arc::default();
-    let ActContext { namespace, marks, ticket, workdir, now, .. } = cx;
+    let ActContext { namespace, marks, ticket, workdir, now, helm, .. } = cx;
     let (namespace, marks) = (namespace.clone(), marks.clone());
+    let (ticket, workdir) = (ticket.clone(), workdir.clone());
     let wire = cx.wire.dry(&changes);
-    let dry = ActContext { wire, namespace, marks, ticket: ticket.clone(), workdir: workdir.clone(), out, now: *now };
+    let dry = ActContext { wire, namespace, marks, ticket, workdir, out, now: *now, helm: *helm };
     let said = match act(&dry, verb).await {
         Ok(told) => Ok(told.summary),
         Err(Stop::Failed(refused)) => Err(refused.message),

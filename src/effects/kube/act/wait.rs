@@ -13,6 +13,7 @@ use super::{
     sick,
 };
 use crate::{
+    pace,
     runbook::{
         model::WaitFor,
         value::{Dur, Tpl},
@@ -84,7 +85,7 @@ impl Until {
 pub(super) async fn wait(cx: &ActContext<'_>, wait: &WaitFor) -> Result<Told, Stop> {
     let until = Until::parse(&wait.condition).map_err(|why| Stop::failed("unsupported", why))?;
     let limit = wait.timeout.as_ref().and_then(Tpl::value).unwrap_or(Dur::secs(30));
-    let end = cx.wire.deadline().min(Instant::now() + limit.get());
+    let end = cx.wire.deadline().min(Instant::now() + pace::limit(limit.get()));
     let resource = kinds::resolve(&cx.wire, &wait.kind).await?;
     let namespace = cx.namespace(wait.namespace.as_ref());
     let mut first: Option<Vec<String>> = None;

@@ -23,6 +23,8 @@ pub use changed::next_change;
 pub use kubeconfig::NoSuchContext;
 pub use plugin::{LIMIT as PLUGIN_LIMIT, PluginError};
 
+use crate::effects::helm::StandIn;
+
 /// What a flag, a runbook or nobody said; `None` is what kubectl would take.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConnectOptions {
@@ -49,6 +51,8 @@ pub struct Cluster {
     pub insecure: bool,
     /// Only the pinned context, its cluster and its user: what a child process may be given.
     pub kubeconfig: Option<Arc<Kubeconfig>>,
+    /// Answers for Helm where the operator's own could reach nothing: the demo's simulation.
+    pub helm: Option<&'static StandIn>,
 }
 
 impl std::fmt::Debug for Cluster {
@@ -85,7 +89,7 @@ pub async fn connect(options: ConnectOptions) -> anyhow::Result<Cluster> {
     config.default_namespace.clone_from(&namespace);
     let client = build(config, source).await?;
     let kubeconfig = Some(Arc::new(pinned.kubeconfig));
-    Ok(Cluster { client, context: pinned.context, namespace, server, ca_hash, insecure, kubeconfig })
+    Ok(Cluster { client, context: pinned.context, namespace, server, ca_hash, insecure, kubeconfig, helm: None })
 }
 
 fn in_cluster(options: ConnectOptions) -> anyhow::Result<Cluster> {
@@ -96,7 +100,16 @@ fn in_cluster(options: ConnectOptions) -> anyhow::Result<Cluster> {
     let namespace = options.namespace.unwrap_or_else(|| config.default_namespace.clone());
     config.default_namespace.clone_from(&namespace);
     let client = Client::try_from(config).context("cannot build a client for the service account")?;
-    Ok(Cluster { client, context: "in-cluster".to_owned(), namespace, server, ca_hash, insecure, kubeconfig: None })
+    Ok(Cluster {
+        client,
+        context: "in-cluster".to_owned(),
+        namespace,
+        server,
+        ca_hash,
+        insecure,
+        kubeconfig: None,
+        helm: None,
+    })
 }
 
 /// A write is sent once: the crate's own retry would resend POST and PATCH on 429, 503 and 504.

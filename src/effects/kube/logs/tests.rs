@@ -66,6 +66,7 @@ impl Server {
             ca_hash: "system".into(),
             insecure: false,
             kubeconfig: None,
+            helm: None,
         };
         let (sender, news) = mpsc::channel(64);
         let spec = LogSpec {

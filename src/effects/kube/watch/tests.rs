@@ -88,6 +88,7 @@ impl Script {
             ca_hash: "system".into(),
             insecure: false,
             kubeconfig: None,
+            helm: None,
         }
     }
 }
