@@ -109,13 +109,19 @@ async fn next<'a>(cx: &ActContext<'_>, helm: &'a Helm) -> Result<Next<'a>, Failu
     let (verb, manifest, description, wait, timeout) = match helm {
         Helm::Upgrade(upgrade) => {
             let note = format!("{} ({})", cx.cause(), record::VERSION);
-            ("UPGRADE", upgraded(cx, upgrade, earlier.last()).await?, note, upgrade.wait, upgrade.timeout.as_ref())
+            (
+                "UPGRADE",
+                upgraded(cx, upgrade, earlier.last()).await?,
+                note,
+                upgrade.wait.is_on(),
+                upgrade.timeout.as_ref(),
+            )
         }
         Helm::Rollback(rollback) => {
             let to = rollback.revision.value().unwrap_or_default();
             let target = earlier.iter().find(|one| one.revision == to);
             let manifest = target.map(|one| one.manifest.clone()).unwrap_or_default();
-            ("ROLLBACK", manifest, format!("Rollback to {to}"), rollback.wait, rollback.timeout.as_ref())
+            ("ROLLBACK", manifest, format!("Rollback to {to}"), rollback.wait.is_on(), rollback.timeout.as_ref())
         }
         _ => return Err(failure("unsupported", "this verb changes nothing")),
     };
@@ -128,13 +134,13 @@ async fn next<'a>(cx: &ActContext<'_>, helm: &'a Helm) -> Result<Next<'a>, Failu
 
 /// The manifest of an upgrade, as `helm upgrade` would have it; the namespace is made where that was asked for.
 async fn upgraded(cx: &ActContext<'_>, upgrade: &HelmUpgrade, last: Option<&Release>) -> Result<String, Failure> {
-    if upgrade.atomic {
+    if upgrade.atomic.is_on() {
         return Err(failure("unsupported", "simulated: `atomic` is not simulated"));
     }
-    if last.is_none() && !upgrade.install {
+    if last.is_none() && !upgrade.install.is_on() {
         return Err(failure("exit", format!("UPGRADE FAILED: \"{}\" has no deployed releases", upgrade.release)));
     }
-    if let Some(name) = upgrade.namespace.clone().filter(|_| upgrade.create_namespace) {
+    if let Some(name) = upgrade.namespace.clone().filter(|_| upgrade.create_namespace.is_on()) {
         done(
             act::perform(cx, &Kubernetes::CreateNamespace(CreateNamespace { name, labels: Default::default() })).await,
         )?;
@@ -157,7 +163,7 @@ async fn brought_about(cx: &ActContext<'_>, next: &Next<'_>) -> Result<(), Failu
     let apply = Apply {
         manifest: Some(manifest.clone()),
         namespace: Some(namespace.clone()),
-        force_conflicts: true,
+        force_conflicts: Tpl::Value(true),
         field_manager: Some("helm".into()),
         ..Apply::default()
     };
