@@ -155,7 +155,7 @@ pub fn dry_run(opened: crate::engine::fact::Opened) -> Result<u8, Fault> {
             "{lane} {:indent$}{:<24} {risk:<11} {}",
             "",
             row.id.to_string(),
-            visible::line(row.step.title()),
+            visible::line(&run.text_for(&row.id, row.step.title())),
             indent = row.depth * 2
         );
         let lines = match run.intent_for(&row.id, None) {
