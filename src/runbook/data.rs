@@ -1,8 +1,10 @@
 //! YAML that is plain data: answers, params, the config. Same parser, same limits, no schema.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
-use super::tree;
+use super::tree::{self, Key, Kind, Node};
 
 /// Reads a YAML document as data; the error says line and column.
 pub fn read(text: &str) -> Result<Value, String> {
@@ -10,7 +12,24 @@ pub fn read(text: &str) -> Result<Value, String> {
         return Ok(Value::Object(serde_json::Map::new()));
     }
     match tree::read(text) {
-        Ok(tree) => Ok(tree.to_json_as_written()),
+        Ok(tree) => match repeated(&tree) {
+            Some(Key { name, place }) => {
+                Err(format!("line {} column {}: `{name}` is there twice; keep one", place.line, place.column))
+            }
+            None => Ok(tree.to_json_as_written()),
+        },
         Err(syntax) => Err(format!("line {} column {}: {}", syntax.place.line, syntax.place.column, syntax.message)),
+    }
+}
+
+/// The first key that its map has already: which of the two was meant cannot be guessed.
+fn repeated(node: &Node) -> Option<&Key> {
+    match &node.kind {
+        Kind::Scalar { .. } => None,
+        Kind::Seq(items) => items.iter().find_map(repeated),
+        Kind::Map(entries) => {
+            let mut seen = BTreeSet::new();
+            entries.iter().find_map(|(key, value)| (!seen.insert(&key.name)).then_some(key).or_else(|| repeated(value)))
+        }
     }
 }
