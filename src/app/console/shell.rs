@@ -88,7 +88,7 @@ impl Session {
 impl Console {
     /// Returns when the shell has ended; the fact names its recording.
     pub(super) async fn shell(&mut self, pod: String) -> Result<(), Fault> {
-        if self.live.session.run().opened().read_only {
+        if self.live.session.run().is_read_only() {
             self.ui.status = Some("this session is read-only: a shell could write".into());
             return Ok(());
         }

@@ -41,7 +41,7 @@ fn left<'a>(scene: &Scene<'_>, room: usize) -> Vec<Span<'a>> {
         ("", namespace) => namespace.to_owned(),
         (context, namespace) => format!("{context}/{namespace}"),
     };
-    let mode = match (opened.read_only, scene.run.lane()) {
+    let mode = match (scene.run.is_read_only(), scene.run.lane()) {
         _ if scene.ui.watching => ("WATCH", Tone::Plain),
         _ if scene.run.is_closed() => ("OVER", Tone::Dim),
         (true, _) => ("READ-ONLY", Tone::Warn),
