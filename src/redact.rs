@@ -224,16 +224,19 @@ fn json_forms(value: &str) -> Vec<String> {
     let Ok(json) = serde_json::to_string(value) else { return Vec::new() };
     let plain = json[1..json.len() - 1].to_owned();
     let html = plain.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026");
-    let mut ascii = String::new();
-    for c in plain.chars() {
-        if c.is_ascii() {
-            ascii.push(c);
-        } else {
-            ascii.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
-        }
-    }
+    let upper_html = plain.replace('<', "\\u003C").replace('>', "\\u003E").replace('&', "\\u0026");
+    let ascii = |unit: fn(u16) -> String| -> String {
+        plain
+            .chars()
+            .map(|c| match c.is_ascii() {
+                true => c.to_string(),
+                false => c.encode_utf16(&mut [0; 2]).iter().copied().map(unit).collect(),
+            })
+            .collect()
+    };
+    let (lower, upper) = (ascii(|unit| format!("\\u{unit:04x}")), ascii(|unit| format!("\\u{unit:04X}")));
     let slashed = plain.replace('/', "\\/");
-    vec![plain, html, ascii, slashed]
+    vec![plain, html, upper_html, lower, upper, slashed]
 }
 
 #[cfg(test)]
@@ -244,6 +247,14 @@ mod tests {
     use super::*;
 
     const SECRET: &str = "s3cr3t/+\"pa ss?";
+
+    #[test]
+    fn json_in_ascii_is_found_in_either_case_of_its_digits() {
+        let redactor = Redactor::new([("key", "pässwörd<1>")]).unwrap();
+        for form in ["p\\u00e4ssw\\u00f6rd<1>", "p\\u00E4ssw\\u00F6rd<1>", "pässwörd\\u003C1\\u003E"] {
+            assert_eq!(redactor.redact(form), "[redacted:key]", "{form}");
+        }
+    }
 
     fn redactor() -> Redactor {
         Redactor::new([("key", SECRET)]).unwrap()

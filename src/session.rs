@@ -15,7 +15,7 @@ use crate::engine::{
     Corrupt, Effect, Fact, Input, Refusal, Run,
     fact::Opened,
     message::Command,
-    state::{Lane, Phase},
+    state::{Lane, Phase, Wishes},
 };
 
 /// A moment, twice: what a calendar says, and what cannot be set back.
@@ -118,6 +118,8 @@ pub struct Session<J, P> {
     steady: Timestamp,
     /// Why nothing new goes forward.
     halted: Option<String>,
+    /// It is taken up for its way back alone.
+    bound_back: bool,
 }
 
 impl<J: Journal, P: Performer> Session<J, P> {
@@ -136,7 +138,17 @@ impl<J: Journal, P: Performer> Session<J, P> {
     fn over(now: Now, run: Run, last: Receipt, journal: J, performer: P) -> Self {
         let steady = now.wall.max(run.last_at());
         let journal = Arc::new(Mutex::new(journal));
-        Self { run, journal, unwritten: false, performer, last, anchor: now, steady, halted: None }
+        Self { run, journal, unwritten: false, performer, last, anchor: now, steady, halted: None, bound_back: false }
+    }
+
+    /// While a run is taken up only to be led back, that it was may stand in the reserve too.
+    pub fn bind_back(&mut self, bound: bool) {
+        self.bound_back = bound;
+    }
+
+    /// What the frontend wants to be asked before it is done.
+    pub fn wish(&mut self, wishes: Wishes) {
+        self.run.wish(wishes);
     }
 
     pub fn run(&self) -> &Run {
@@ -229,7 +241,7 @@ impl<J: Journal, P: Performer> Session<J, P> {
         let pulled = matches!(input, Input::Command { command: Command::Rollback { .. } | Command::Abort { .. }, .. });
         let stopping = matches!(self.run.phase(), Phase::Cancelling { .. });
         let began = facts.iter().any(|fact| matches!(fact, Fact::RollbackBegan { .. }));
-        pulled || stopping || began || self.run.lane() == Lane::Rollback
+        self.bound_back || pulled || stopping || began || self.run.lane() == Lane::Rollback
     }
 
     fn act(&mut self, effects: Vec<Effect>, under: &Receipt) {

@@ -97,7 +97,7 @@ async fn close(state_dir: &Path, run: &str, doors: &Doors) -> Result<(), Fault> 
     if runs::summary(state_dir, run).status != RunStatus::Open {
         return Ok(());
     }
-    let mut live = open::resume(state_dir, run, &Answers::default(), doors)?;
+    let mut live = open::resume(state_dir, run, &Answers::default(), doors, open::For::GoingBack)?;
     let by = Actor::system(live.operator.clone(), Via::Console);
     let abort = Command::Abort { why: "the demo was left, and its cluster ended with it".into() };
     let mut next = Some(Input::Command { by, command: abort });

@@ -10,7 +10,7 @@ use super::{
     Fault, anchor,
     console::waiting,
     open,
-    open::Live,
+    open::{For, Live},
     prepare::{self, Unfit},
     say, state, unattended,
 };
@@ -18,7 +18,7 @@ use crate::{
     audit::{self, requests, requests::Request, runs},
     cli::{self, Common},
     engine::{
-        Actor, Command, Run,
+        Actor, Ask, Command, Input, Run,
         fact::{Opened, RunStatus},
         message::Via,
     },
@@ -84,7 +84,8 @@ pub fn resume(common: &Common, args: &cli::Resume) -> Result<u8, Fault> {
     can_be_driven(&args.headless)?;
     let policy = policy(&opened(&state_dir, &run)?, &args.headless, answers.clone())?;
     runtime()?.block_on(async {
-        let live = open::resume(&state_dir, &run, &answers, &doors(common, &args.headless))?;
+        let what = if common.read_only { For::Looking } else { For::GoingOn };
+        let live = open::resume(&state_dir, &run, &answers, &doors(common, &args.headless), what)?;
         front(live, common, &args.headless, policy, None).await
     })
 }
@@ -160,6 +161,12 @@ pub(super) fn policy(opened: &Opened, flags: &cli::Headless, answers: Answers) -
     if !problems.is_empty() {
         return Err(Fault::usage(problems.join("\n         ")));
     }
+    let refuses_way_back = answers.rollback.as_ref().is_some_and(|rollback| !rollback.confirm);
+    if refuses_way_back && flags.on_prompt == cli::OnPrompt::Rollback {
+        return Err(Fault::usage(
+            "--on-prompt rollback asks for the way back, and `rollback: {confirm: false}` refuses it",
+        ));
+    }
     let hash = crate::effects::evidence::hash_file;
     let workdir = opened.workdir.clone().into();
     Policy::new(&state::operator()?.value, &flags.yes_to, &flags.approve, answers, workdir, hash).map_err(Fault::usage)
@@ -177,34 +184,28 @@ pub fn rollback(common: &Common, args: &cli::Rollback) -> Result<u8, Fault> {
     if common.read_only {
         return Err(Fault::usage("the way back writes; give it without --read-only"));
     }
+    if answers.rollback.as_ref().is_some_and(|rollback| !rollback.confirm) {
+        return Err(Fault::usage("the answers refuse the way back: `rollback: {confirm: false}`"));
+    }
     let policy = policy(&opened(&state_dir, &run)?, &flags, answers.clone())?;
+    let runtime = runtime()?; // from here on a limit on files ends nothing
     if audit::is_held(&dir) {
-        let request = Request { by: me()?, command: Command::Rollback { why: args.why.clone() } };
+        let command = Command::Rollback { why: args.why.clone() };
+        if let Ok(told) = told(&dir) {
+            would_be_heard(&told, &command)?;
+        }
         let before = audit::read_records(&dir).map_or(0, |(records, _)| records.len());
-        let file = requests::leave(&dir, &request)
-            .map_err(|error| Fault::failed(format!("the request cannot be left: {error}")))?;
-        if taken(&file) {
-            return follow(&state_dir, &run, before);
+        if is_taken_by_holder(&dir, &run, command, args.take_over)? {
+            say(&format!("the console that holds {run} has taken it"));
+            return super::trail::look_on(&state_dir, &run, flags.output, before);
         }
-        let _ = std::fs::remove_file(&file);
-        if !args.take_over {
-            let holder = audit::holder(&dir);
-            return Err(Fault {
-                exit: 3,
-                message: format!(
-                    "{run} is held by process {} of {} on {} since {}, and it does not answer; --take-over ends that process first",
-                    holder.pid, holder.user, holder.host, holder.since
-                ),
-            });
-        }
-        end_holder(&dir)?;
     }
     anchor::what_was_left(&state_dir);
     super::demo::is_over(&state_dir, &run)?;
     let status = runs::summary(&state_dir, &run).status;
-    runtime()?.block_on(async {
+    runtime.block_on(async {
         if status == RunStatus::Open {
-            let live = open::resume(&state_dir, &run, &answers, &doors(common, &flags))?;
+            let live = open::resume(&state_dir, &run, &answers, &doors(common, &flags), For::GoingBack)?;
             front(live, common, &flags, policy, Some(Command::Rollback { why: args.why.clone() })).await
         } else {
             let live = open::way_back(&state_dir, &run, &answers, &doors(common, &flags))?;
@@ -217,11 +218,33 @@ fn me() -> Result<Actor, Fault> {
     Ok(Actor::system(format!("{}@{}", state::user(), state::host()), Via::Request))
 }
 
+/// The console that holds the run is asked. False once it was ended because it did not answer and `take_over` allows.
+fn is_taken_by_holder(dir: &Path, run: &str, command: Command, take_over: bool) -> Result<bool, Fault> {
+    let left = requests::leave(dir, &Request { by: me()?, command });
+    let silent = match &left {
+        Ok(left) if taken(left) => return Ok(true),
+        Ok(left) => {
+            left.withdraw();
+            "it does not answer".to_owned()
+        }
+        Err(error) => format!("the request cannot be left: {error}"),
+    };
+    if take_over {
+        return end_holder(dir).map(|()| false);
+    }
+    let holder = audit::holder(dir);
+    let message = format!(
+        "{run} is held by process {} of {} on {} since {}, and {silent}; --take-over ends that process first",
+        holder.pid, holder.user, holder.host, holder.since
+    );
+    Err(Fault { exit: 3, message })
+}
+
 /// Two seconds for the console that holds the run to take a request.
-fn taken(file: &Path) -> bool {
+fn taken(left: &requests::Left) -> bool {
     let until = Instant::now() + Duration::from_secs(2);
     while Instant::now() < until {
-        if !file.exists() {
+        if left.is_taken() {
             return true;
         }
         std::thread::sleep(Duration::from_millis(20));
@@ -254,30 +277,6 @@ fn end_holder(dir: &Path) -> Result<(), Fault> {
     Err(Fault::failed(format!("process {} does not let go of the run", holder.pid)))
 }
 
-/// Prints another console's run from a record on, until it is closed.
-fn follow(state_dir: &Path, run: &str, mut shown: usize) -> Result<u8, Fault> {
-    let dir = state_dir.join("runs").join(run);
-    outln!("the console that holds {run} has taken it");
-    loop {
-        let (records, _) = audit::read_records(&dir).map_err(|error| Fault::trail(error.to_string()))?;
-        for (record, facts) in records.get(shown..).unwrap_or_default() {
-            audit::show::record_lines(record, facts).iter().for_each(|line| outln!("{line}"));
-        }
-        shown = records.len();
-        let summary = runs::summary(state_dir, run);
-        if summary.status != RunStatus::Open {
-            return Ok(u8::from(summary.status != RunStatus::Succeeded));
-        }
-        if !summary.live {
-            return Err(Fault {
-                exit: 3,
-                message: format!("the console let go of {run}; `ripcord resume {run}` goes on"),
-            });
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-}
-
 pub fn approve(common: &Common, args: &cli::Approve) -> Result<u8, Fault> {
     let command = Command::Approve { step: args.step.as_str().into(), note: args.note.clone() };
     word(common, &args.run, &args.step, command)
@@ -293,25 +292,31 @@ fn word(common: &Common, run: &str, step: &str, command: Command) -> Result<u8, 
     let state_dir = state::state_dir(common)?.value;
     let run = state::find_run(&state_dir, run)?;
     let dir = state_dir.join("runs").join(&run);
-    let facts = audit::read_facts(&dir).map_err(|error| Fault::trail(error.to_string()))?;
-    let told = crate::engine::Run::replay(&facts).map_err(|corrupt| Fault::trail(corrupt.to_string()))?;
-    let asked = told
-        .asks(None)
-        .iter()
-        .any(|ask| matches!(ask, crate::engine::Ask::Approval { step: at } if at.as_str() == step));
+    let told = told(&dir)?;
+    let asked = told.asks(None).iter().any(|ask| matches!(ask, Ask::Approval { step: at } if at.as_str() == step));
     if !asked {
         return Err(Fault::usage(format!("{run} does not wait for an approval of {step}")));
     }
-    // Said now, so that it is heard by the one who asks, not only by the console.
-    let input = crate::engine::Input::Command { by: me()?, command: command.clone() };
-    let _would_be =
-        told.decide(super::clock::now().wall, &input).map_err(|refusal| Fault::failed(refusal.to_string()))?;
-    let file = requests::leave(&dir, &Request { by: me()?, command })
+    would_be_heard(&told, &command)?;
+    let left = requests::leave(&dir, &Request { by: me()?, command })
         .map_err(|error| Fault::failed(format!("it cannot be left: {error}")))?;
-    if audit::is_held(&dir) && taken(&file) {
+    if audit::is_held(&dir) && taken(&left) {
         say(&format!("{run} has taken it"));
     } else {
         say(&format!("left for {run}; it is taken as soon as the run goes on (`ripcord resume {run}`)"));
     }
     Ok(0)
+}
+
+/// The run as its trail tells it so far.
+fn told(dir: &Path) -> Result<Run, Fault> {
+    let facts = audit::read_facts(dir).map_err(|error| Fault::trail(error.to_string()))?;
+    Run::replay(&facts).map_err(|corrupt| Fault::trail(corrupt.to_string()))
+}
+
+/// A word that will be refused is told to the one who says it, not only to the console.
+fn would_be_heard(told: &Run, command: &Command) -> Result<(), Fault> {
+    let input = Input::Command { by: me()?, command: command.clone() };
+    let heard = told.decide(super::clock::now().wall, &input);
+    heard.map(|_| ()).map_err(|refusal| Fault::failed(refusal.to_string()))
 }

@@ -33,6 +33,7 @@ mod manual;
 mod open;
 mod prepare;
 mod shipped;
+mod signals;
 mod state;
 mod trail;
 mod unattended;
@@ -71,11 +72,9 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let trail = std::env::args().nth(1).as_deref() == Some("trail")
-                && std::env::args().nth(2).as_deref() == Some("verify");
             let _ = error.print();
-            let code = if error.use_stderr() { if trail { 4 } else { 2 } } else { 0 };
-            return ExitCode::from(code);
+            let code = if verifies(std::env::args().skip(1)) { 4 } else { 2 };
+            return ExitCode::from(if error.use_stderr() { code } else { 0 });
         }
     };
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -86,6 +85,11 @@ pub fn main() -> ExitCode {
             ExitCode::from(fault.exit)
         }
     }
+}
+
+/// Arguments that could not be read were meant for `trail verify`, whatever flags stand around its name.
+fn verifies(mut args: impl Iterator<Item = String>) -> bool {
+    args.any(|word| word == "trail") && args.any(|word| word == "verify")
 }
 
 #[expect(clippy::print_stderr, reason = "the one place that complains")]

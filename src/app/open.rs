@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use super::{
     Fault, anchor, clock, exit,
     prepare::{self, Prepared},
+    signals::Signals,
     state,
 };
 use crate::{
@@ -28,6 +29,7 @@ use crate::{
         Actor, Command, Fact, Input, Report, Run, Ticket,
         fact::{Opened, Previous},
         message::Via,
+        state::Lane,
     },
     headless::answers::Answers,
     observe::Observation,
@@ -43,10 +45,21 @@ pub struct Live {
     pub redactor: Redactor,
     pub state_dir: PathBuf,
     pub operator: String,
-    /// What the opening itself recorded, for the first lines of a frontend.
-    pub first: Vec<(Receipt, Vec<Fact>)>,
+    pub signals: Signals,
+    /// What the opening itself recorded, and when, for the first lines of a frontend.
+    pub first: Vec<(Now, Receipt, Vec<Fact>)>,
     /// The pod that the cursor is on from the start.
     pub pod: Option<String>,
+}
+
+/// What an unfinished run is taken up for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum For {
+    GoingOn,
+    /// Nothing that writes is started.
+    Looking,
+    /// Its way back, which a full disk does not stop.
+    GoingBack,
 }
 
 /// What a run may reach beside its own folder.
@@ -110,21 +123,33 @@ pub fn wire(
 
 /// Opens a new run: its first record is durable when this returns.
 pub fn fresh(prepared: Prepared, doors: &Doors) -> Result<Live, Fault> {
+    let signals = Signals::listen()?;
+    let dir = prepared.dir();
+    record_opening(prepared, signals, doors).inspect_err(|_| {
+        // Without a first record there is no run: its folder would only be in the way of `verify`.
+        if std::fs::metadata(dir.join(audit::TRAIL)).is_ok_and(|trail| trail.len() == 0) {
+            let _ = std::fs::remove_dir_all(&dir);
+        }
+    })
+}
+
+fn record_opening(prepared: Prepared, signals: Signals, doors: &Doors) -> Result<Live, Fault> {
     let trail = prepared.create()?;
     let chain = trail.chain_uid().to_owned();
     let Prepared { opened, secrets, redactor, state_dir, .. } = prepared;
     let operator = opened.operator.name.clone();
     let (world, ends) = wire(trail.dir(), &opened, secrets, &redactor, doors)?;
-    let first = Fact::RunOpened(Box::new(opened.clone()));
-    let session = Session::open(clock::now(), opened, trail, world).map_err(|error| Fault::trail(error.to_string()))?;
+    let (now, first) = (clock::now(), Fact::RunOpened(Box::new(opened.clone())));
+    let session = Session::open(now, opened, trail, world).map_err(|error| Fault::trail(error.to_string()))?;
     // Behind the first record: of a run that dies before it, the ledger has nothing to miss.
     anchor::open(&state_dir, &session.run().opened().run, chain)?;
-    let first = vec![(session.last().clone(), vec![first])];
-    Ok(Live { session, ends, redactor, state_dir, operator, first, pod: None })
+    let first = vec![(now, session.last().clone(), vec![first])];
+    Ok(Live { session, ends, redactor, state_dir, operator, signals, first, pod: None })
 }
 
 /// Takes an unfinished run up; its resume is recorded when this returns.
-pub fn resume(state_dir: &Path, run: &str, answers: &Answers, doors: &Doors) -> Result<Live, Fault> {
+pub fn resume(state_dir: &Path, run: &str, answers: &Answers, doors: &Doors, what: For) -> Result<Live, Fault> {
+    let signals = Signals::listen()?;
     let dir = state_dir.join("runs").join(run);
     let opened = audit::runs::opened(state_dir, run)
         .ok_or_else(|| Fault::trail(format!("{run} cannot be read; `ripcord trail verify {run}` says why")))?;
@@ -137,22 +162,27 @@ pub fn resume(state_dir: &Path, run: &str, answers: &Answers, doors: &Doors) -> 
     if told_run.is_closed() {
         return Err(close_late(state_dir, run, now, &mut trail, &told_run));
     }
+    if what == For::Looking && (told_run.lane() == Lane::Rollback || opened.rollback_of.is_some()) {
+        return Err(Fault::usage(format!("{run} is on its way back, and that writes; take it up without --read-only")));
+    }
     let operator = state::operator()?.value;
-    trail
-        .hold_as(std::process::id(), &operator, &now.wall.to_string())
-        .map_err(|error| Fault::trail(error.to_string()))?;
+    // On a full disk a second console is not told who this is; the lock holds all the same.
+    let _ = trail.hold_as(std::process::id(), &operator, &now.wall.to_string());
     let (world, ends) = wire(&dir, &opened, secrets, &redactor, doors)?;
     let mut session = Session::take_up(now, told_run, reopened.last, trail, world);
     let mut first = Vec::new();
     let me = Actor::system(operator.clone(), Via::Console);
     let commands = told.into_iter().map(|fact| Command::Record { fact: Box::new(fact) });
-    let resume = Command::Resume { host: state::host(), pid: std::process::id() };
+    let read_only = what == For::Looking;
+    let resume = Command::Resume { host: state::host(), pid: std::process::id(), read_only };
+    session.bind_back(what == For::GoingBack);
     for command in commands.chain([resume]) {
         let input = Input::Command { by: me.clone(), command };
         let recorded = session.handle(now, &input).map_err(|error| Fault::trail(error.to_string()))?;
-        first.extend(recorded.receipt.map(|receipt| (receipt, recorded.facts)));
+        first.extend(recorded.receipt.map(|receipt| (now, receipt, recorded.facts)));
     }
-    Ok(Live { session, ends, redactor, state_dir: state_dir.to_owned(), operator, first, pod: None })
+    session.bind_back(false);
+    Ok(Live { session, ends, redactor, state_dir: state_dir.to_owned(), operator, signals, first, pod: None })
 }
 
 /// It ended with the disk full: its end stands in the reserve, and is told now.
@@ -186,6 +216,7 @@ pub fn way_back(state_dir: &Path, run: &str, answers: &Answers, doors: &Doors) -
         rollback_of: Some(previous.clone()),
         previous: Some(previous),
         baseline: old.baseline().cloned(),
+        carried: old.left_by_steps(),
         ..old.opened().clone()
     };
     let secrets = prepare::secrets_of(&opened.runbook, answers, Path::new(&opened.workdir), doors.terminal)?;

@@ -177,6 +177,7 @@ fn opened(
         started_at: now.wall,
         rollback_of: None,
         previous: None,
+        carried: Default::default(),
         read_only: common.read_only,
         baseline: None,
     })

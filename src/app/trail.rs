@@ -26,7 +26,7 @@ pub fn show(common: &Common, run: &str, follow: bool, output: Format) -> Result<
     let run = state::find_run(&state_dir, run)?;
     let dir = state_dir.join("runs").join(run);
     if follow {
-        return follow_to_the_end(&dir, output == Format::Json, || true).map(|_| 0);
+        return follow_to_the_end(&dir, output == Format::Json, 0, || true).map(|_| 0);
     }
     let (records, broken) = audit::read_records(&dir).map_err(unreadable)?;
     print(&records, output == Format::Json);
@@ -56,16 +56,17 @@ fn print(records: &[(Record, Vec<Value>)], json: bool) -> bool {
     write().is_ok()
 }
 
-/// Prints what comes until the run is closed, or nobody is there any more to close it.
-fn follow_to_the_end(dir: &Path, json: bool, go_on: impl Fn() -> bool) -> Result<bool, Fault> {
+/// Prints what comes behind the first `known` records, until the run is closed or nobody is there to close it.
+fn follow_to_the_end(dir: &Path, json: bool, mut known: usize, go_on: impl Fn() -> bool) -> Result<bool, Fault> {
     let mut follow = Follow::new(dir);
     loop {
         // Asked first: what was written before the writer went is still read.
         let live = go_on();
         let records = follow.more().map_err(unreadable)?;
-        if !print(&records, json) {
+        if !print(records.get(known..).unwrap_or_default(), json) {
             return Ok(false);
         }
+        known = known.saturating_sub(records.len());
         if let Some(why) = &follow.stopped {
             return Err(Fault::trail(format!("{why}; what stands before it is shown")));
         }
@@ -97,9 +98,15 @@ pub fn attach(common: &Common, args: &Attach) -> Result<u8, Fault> {
         "looking on at {run}: process {} of {} on {} since {}; Ctrl-C ends the looking, not the run",
         holder.pid, holder.user, holder.host, holder.since
     ));
-    let closed = follow_to_the_end(&dir, args.output == Output::Json, || audit::is_held(&dir))?;
+    look_on(&state_dir, &run, args.output, 0)
+}
+
+/// Prints another console's run behind its first `known` records, until it is closed; answers the run's exit code.
+pub(super) fn look_on(state_dir: &Path, run: &str, output: Output, known: usize) -> Result<u8, Fault> {
+    let dir = state_dir.join("runs").join(run);
+    let closed = follow_to_the_end(&dir, output == Output::Json, known, || audit::is_held(&dir))?;
     match closed {
-        true => Ok(exit::of_status(runs::summary(&state_dir, &run).status)),
+        true => Ok(exit::of_status(runs::summary(state_dir, run).status)),
         false => {
             Err(Fault { exit: 3, message: format!("the console let go of {run}; `ripcord resume {run}` goes on") })
         }
@@ -111,9 +118,13 @@ pub fn verify(common: &Common, names: &[String], all: bool, output: Format) -> R
     let state_dir = state::state_dir(common).map_err(|fault| Fault::trail(fault.message))?.value;
     let mut verdicts = if all { verify::verify_all(&state_dir) } else { Vec::new() };
     for name in names {
-        let run = find_told(&state_dir, name)?;
-        if !verdicts.iter().any(|verdict| verdict.run == run) {
-            verdicts.push(verify::verify(&state_dir, &run));
+        // A name that is nobody's does not keep the others from being looked at.
+        let run = find_told(&state_dir, name);
+        let known = run.as_ref().is_ok_and(|run| verdicts.iter().any(|verdict| &verdict.run == run));
+        match run {
+            Ok(_) if known => {}
+            Ok(run) => verdicts.push(verify::verify(&state_dir, &run)),
+            Err(fault) => verdicts.push(verify::Verdict::unread(name, fault.message)),
         }
     }
     if verdicts.is_empty() && !all {

@@ -2,10 +2,7 @@
 
 use std::{io::Stdout, time::Duration};
 
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    time::sleep,
-};
+use tokio::time::sleep;
 
 use super::{
     Fault, clock,
@@ -36,8 +33,8 @@ struct Loop {
 pub async fn drive(live: Live, policy: Policy, flags: &Headless, command: Option<Command>) -> Result<u8, Fault> {
     let reporter = Reporter::new(std::io::stdout(), flags.output == Output::Json, live.redactor.clone());
     let mut this = Loop { live, policy, reporter, on_prompt: flags.on_prompt, left: None, refused: None };
-    for (receipt, facts) in std::mem::take(&mut this.live.first) {
-        this.reporter.facts(clock::now(), &receipt, &facts);
+    for (at, receipt, facts) in std::mem::take(&mut this.live.first) {
+        this.reporter.facts(at, &receipt, &facts);
     }
     if let Some(command) = command {
         this.say(command)?;
@@ -56,10 +53,6 @@ pub async fn drive(live: Live, policy: Policy, flags: &Headless, command: Option
 
 impl Loop {
     async fn go(&mut self) -> Result<(), Fault> {
-        let fault = |error: std::io::Error| Fault::failed(format!("signals cannot be heard: {error}"));
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(fault)?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(fault)?;
-        let mut hangup = signal(SignalKind::hangup()).map_err(fault)?;
         loop {
             // First what others said: an approval may have been left while nobody drove the run.
             self.take_requests()?;
@@ -71,9 +64,7 @@ impl Loop {
             let requests = sleep(Duration::from_millis(200));
             tokio::select! {
                 biased;
-                _ = interrupt.recv() => self.let_go("SIGINT")?,
-                _ = terminate.recv() => self.let_go("SIGTERM")?,
-                _ = hangup.recv() => self.let_go("SIGHUP")?,
+                signal = self.live.signals.next() => self.let_go(signal)?,
                 Some((ticket, report)) = self.live.ends.reports.recv() => self.handle(Input::Report { ticket, report })?,
                 Some(seen) = self.live.ends.observations.recv() => self.see(&seen),
                 () = sleep(until_deadline) => self.handle(Input::Clock)?,
@@ -105,6 +96,7 @@ impl Loop {
     /// One input; a refusal is told and changes nothing.
     fn handle(&mut self, input: Input) -> Result<(), Fault> {
         let now = clock::now();
+        self.live.session.wish(self.policy.wishes());
         match self.live.session.handle(now, &input) {
             Ok(recorded) => {
                 // Neither the trail nor its reserve had room: these lines are the only copy there is.

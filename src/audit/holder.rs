@@ -1,7 +1,9 @@
 //! One writer: the lock on the trail, and the words that say who holds it.
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::Path,
     time::Duration,
 };
@@ -10,10 +12,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     OpenError, TRAIL,
-    files::{self, open_plain},
+    files::{self, O_NOFOLLOW, open_plain},
 };
 
 const HOLDER: &str = "holder.json";
+/// Always as long, so that another name can be written over it when there is no room for a file.
+const BYTES: usize = 1 << 10;
 
 /// Who holds a run open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,9 +43,19 @@ pub(super) fn lock(file: &File, dir: &Path) -> Result<(), OpenError> {
     Err(OpenError::Held(Box::new(holder(dir))))
 }
 
-/// Leaves word of who holds the run.
-pub(super) fn write(dir: &Path, holder: &Holder) -> std::io::Result<()> {
-    files::write_whole(&dir.join(HOLDER), serde_json::to_string(holder)?.as_bytes())
+/// Leaves word of who holds the run. On a full disk the old word is written over, and goes away where even that
+/// fails: a wrong name would have the wrong process ended.
+pub(super) fn write(dir: &Path, holder: &Holder) -> io::Result<()> {
+    let path = dir.join(HOLDER);
+    let mut text = serde_json::to_vec(holder)?;
+    text.resize(text.len().max(BYTES), b' ');
+    files::write_whole(&path, &text).or_else(|error| {
+        let over = OpenOptions::new().write(true).custom_flags(O_NOFOLLOW).open(&path);
+        over.and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_data())).map_err(|_| {
+            let _ = fs::remove_file(&path);
+            error
+        })
+    })
 }
 
 /// Who says to hold a run; only the lock tells whether it is so.

@@ -25,5 +25,5 @@ pub mod verify;
 
 pub use holder::{Holder, holder, is_held};
 pub use read::{Follow, read_facts, read_records};
-pub use record::Record;
+pub use record::{Record, clean};
 pub use trail::{OpenError, Reopened, TRAIL, TrailFile};

@@ -11,7 +11,7 @@ use super::{
     canonical::{canonical, hex, with_fractions},
     scan,
 };
-use crate::{engine::Fact, session::Now};
+use crate::{engine::Fact, redact::Redactor, session::Now, visible};
 
 /// In a stored fact: when it happened, in milliseconds, where that was before its record could be written.
 pub(super) const LATE: &str = "$late";
@@ -25,6 +25,19 @@ pub struct Chain {
     pub operator: String,
     pub host: String,
     pub boot_id: String,
+}
+
+/// What is kept and what is printed of a fact: secrets out, nothing raw. Trail and `-o json` cannot differ in it.
+pub fn clean(redactor: &Redactor, value: Value) -> Value {
+    let text = |text: String| visible::text(&redactor.redact(&text)).into_owned();
+    match value {
+        Value::String(raw) => Value::String(text(raw)),
+        Value::Array(items) => Value::Array(items.into_iter().map(|item| clean(redactor, item)).collect()),
+        Value::Object(map) => {
+            Value::Object(map.into_iter().map(|(key, value)| (text(key), clean(redactor, value))).collect())
+        }
+        other => other,
+    }
 }
 
 /// Where the chain stands.

@@ -56,8 +56,11 @@ pub(super) fn words(kind: &str, fact: &Value) -> String {
             if get("outcome") == "failed" {
                 said.dedup(); // of a success both are said: what it did, and what the check saw
             }
+            said.extend(evidence(fact));
             let detail = said.join("; ");
-            format!("{}: {}{reason} {detail}", step(), get("outcome"))
+            let by = by(fact);
+            let by = if by.is_empty() { by } else { format!(" by {by}") };
+            format!("{}: {}{reason}{by} {detail}", step(), get("outcome"))
         }
         "step.verified" => format!("{}: {} {}", step(), get("passed"), get("detail")),
         "rollback.verified" => comparison(fact),
@@ -65,6 +68,13 @@ pub(super) fn words(kind: &str, fact: &Value) -> String {
             format!("{} {}: {} {} {}", get("step"), get("item"), get("state"), by(fact), get("detail"))
         }
         "decision.made" => format!("{}: {} by {} {}", get("step"), get("option"), by(fact), get("reason")),
+        "input.given" => {
+            let values = fact["values"].as_object().into_iter().flatten();
+            let values = values.map(|(name, value)| {
+                format!("{name}={}", value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+            });
+            format!("{}: {} by {}", step(), values.collect::<Vec<_>>().join(" "), by(fact))
+        }
         "gate.sample" => {
             format!("{} {} {} → {}", get("step"), get("metric"), reading(&fact["reading"]), get("verdict"))
         }
@@ -89,6 +99,17 @@ pub(super) fn words(kind: &str, fact: &Value) -> String {
             parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")
         }
     }
+}
+
+/// What a person showed for a step, and the hash of a file.
+fn evidence(fact: &Value) -> Option<String> {
+    let given = fact.get("evidence").filter(|given| given.is_object())?;
+    let mut parts = vec![text(given, "text"), text(given, "file")];
+    parts.retain(|part| !part.is_empty());
+    if let Some(hash) = given["sha256"].as_str() {
+        parts.push(format!("sha256 {hash}"));
+    }
+    (!parts.is_empty()).then(|| format!("evidence: {}", parts.join(", ")))
 }
 
 fn closing(fact: &Value) -> String {

@@ -16,13 +16,13 @@ use super::{
     holder::{self, Holder, lock},
     read::{facts_of, whole},
     record::{self, Chain, Head},
+    requests,
     reserve::Reserve,
 };
 use crate::{
     engine::{Fact, fact::Opened},
     redact::Redactor,
     session::{Journal, Now, Receipt},
-    visible,
 };
 
 pub(super) const BLOB: &str = "$blob";
@@ -102,6 +102,7 @@ impl TrailFile {
         let head =
             record::genesis(&chain.uid, &opened.runbook_hash, &opened.program.hash, &opened.target.identity, previous);
         let reserve = Reserve::create(dir).map_err(OpenError::io(dir))?;
+        requests::make_slot(dir).map_err(OpenError::io(dir))?;
         sync_dir(dir).map_err(OpenError::io(dir))?;
         if let Some(parent) = dir.parent() {
             sync_dir(parent).map_err(OpenError::io(parent))?;
@@ -142,10 +143,7 @@ impl TrailFile {
             return Err(OpenError::Closed { path });
         }
         // Only now: what is damaged before its end is left as it was found.
-        let mut told = Vec::new();
-        if whole < bytes.len() {
-            told.push(cut_torn(dir, &file, &bytes[whole..], whole as u64).map_err(OpenError::io(&path))?);
-        }
+        let torn = (whole < bytes.len()).then(|| cut_torn(dir, &file, &bytes[whole..], whole as u64)).transpose();
         let chain = Chain {
             uid: chain,
             run: opened.run.clone(),
@@ -156,9 +154,11 @@ impl TrailFile {
         let reserve = Reserve::reopen(dir, head.sequence).map_err(OpenError::io(dir))?;
         // What was done with the disk full was done: the next record tells it, and the run knows it already.
         facts.extend(reserve.facts(facts.last().map(|(at, _)| *at).unwrap_or_default()));
-        let trail = Self::over(dir, file, whole as u64, chain, head, redactor, reserve)?;
+        let mut trail = Self::over(dir, file, whole as u64, chain, head, redactor, reserve)?;
+        // On a full disk the tear stays, for one who has room; until then only the way back can be kept.
+        trail.poisoned = torn.as_ref().err().map(|error| format!("its torn tail cannot be kept: {error}"));
         let receipt = trail.receipt();
-        Ok((trail, Reopened { facts, last: receipt }, told))
+        Ok((trail, Reopened { facts, last: receipt }, torn.ok().flatten().into_iter().collect()))
     }
 
     fn over(
@@ -194,6 +194,8 @@ impl TrailFile {
         self.hold_as(opened.pid, &opened.operator.name, &since)
     }
 
+    /// # Errors
+    /// There is no room for it. The lock holds all the same, so nothing hangs on this.
     pub fn hold_as(&mut self, pid: u32, user: &str, since: &str) -> Result<(), OpenError> {
         let holder = Holder {
             pid,
@@ -226,22 +228,7 @@ impl TrailFile {
     fn stored(&self, fact: &Fact) -> Value {
         let value = serde_json::to_value(fact)
             .unwrap_or_else(|error| json!({ "kind": "note.added", "text": error.to_string() }));
-        without_fractions(self.clean(value))
-    }
-
-    fn clean(&self, value: Value) -> Value {
-        match value {
-            Value::String(text) => Value::String(self.clean_text(&text)),
-            Value::Array(items) => Value::Array(items.into_iter().map(|item| self.clean(item)).collect()),
-            Value::Object(map) => {
-                Value::Object(map.into_iter().map(|(key, value)| (self.clean_text(&key), self.clean(value))).collect())
-            }
-            other => other,
-        }
-    }
-
-    fn clean_text(&self, text: &str) -> String {
-        visible::text(&self.redactor.redact(text)).into_owned()
+        without_fractions(record::clean(&self.redactor, value))
     }
 
     /// Moves large fields out until the record fits.

@@ -54,6 +54,13 @@ impl Verdict {
         self.findings.push(Finding { exit, what: what.into() });
     }
 
+    /// Of a run that cannot even be found.
+    pub fn unread(run: &str, why: String) -> Self {
+        let mut verdict = Self { run: run.to_owned(), ..Self::default() };
+        verdict.find(4, why);
+        verdict.settle()
+    }
+
     /// The worst wins: 1 > 4 > 2 > 3 > 0.
     fn settle(mut self) -> Self {
         let worst = [1, 4, 2, 3].into_iter().find(|exit| self.findings.iter().any(|finding| finding.exit == *exit));
@@ -123,9 +130,11 @@ pub fn verify(state_dir: &Path, run: &str) -> Verdict {
     let Walk { mut verdict, before, run: told, .. } = walk;
     let Some(last) = before else {
         if verdict.findings.is_empty() {
-            match knows(&entries, run) || entries.is_err() {
-                true => verdict.find(1, "the trail is empty"),
-                false => verdict.find(2, format!("the trail is empty{STILLBORN}")),
+            match &entries {
+                Ok(_) if knows(&entries, run) => verdict.find(1, "the trail is empty"),
+                Ok(_) => verdict.find(2, format!("the trail is empty{STILLBORN}")),
+                // The first run of all may have died before it: nothing here says which.
+                Err(_) => verdict.find(4, "the trail is empty, and there is no ledger to say whether it ever was more"),
             }
         }
         return verdict.settle();
@@ -327,9 +336,10 @@ impl Walk {
         if !is_inside {
             return self.verdict.find(1, format!("{name} does not lie in the run's folder"));
         }
-        self.verdict.files += 1;
         match hash_file(&self.dir.join(name)) {
-            Ok((length, hash)) if bytes.is_none_or(|bytes| bytes == length) && hash == sha256 => {}
+            Ok((length, hash)) if bytes.is_none_or(|bytes| bytes == length) && hash == sha256 => {
+                self.verdict.files += 1;
+            }
             Ok(_) => self.verdict.find(1, format!("{name} was changed after the step ended")),
             Err(error) => self.verdict.find(4, format!("{name}: {error}")),
         }

@@ -28,6 +28,7 @@ impl Run {
     pub fn open(at: Timestamp, opened: Opened) -> Self {
         let guards = vec![GuardState::default(); opened.runbook.guards.len()];
         Self {
+            read_only: opened.read_only,
             opened: Arc::new(opened),
             started: false,
             status: RunStatus::Open,
@@ -45,6 +46,7 @@ impl Run {
             closed_at: None,
             last_at: at,
             selected: None,
+            wishes: Default::default(),
             in_flight: Default::default(),
         }
     }
@@ -74,7 +76,8 @@ impl Run {
                 self.started = true;
                 Ok(())
             }
-            Fact::RunResumed { .. } => {
+            Fact::RunResumed { read_only, .. } => {
+                self.read_only = self.opened.read_only || *read_only;
                 self.selected = None;
                 if self.phase == Phase::Capturing {
                     self.phase = Phase::Entered;

@@ -64,7 +64,7 @@ impl Run {
         step: &crate::runbook::model::Step,
         selected: Option<&Selected>,
     ) -> Option<Ask> {
-        let typed = match self.asks_before(step) {
+        let typed = match self.asks_before(id, step) {
             Asks::Nothing => return None,
             Asks::Key => None,
             Asks::Word(word) => Some(word),

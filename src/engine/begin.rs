@@ -25,9 +25,13 @@ pub(super) enum Asks {
 
 impl Run {
     /// From risk × protected, or as the author said. In the lane the one confirmation of the ripcord covers all.
-    pub(super) fn asks_before(&self, step: &Step) -> Asks {
-        if self.lane == Lane::Rollback || matches!(step.action, Action::Runbook(_)) {
+    pub(super) fn asks_before(&self, id: &StepId, step: &Step) -> Asks {
+        if self.lane == Lane::Rollback {
             return Asks::Nothing;
+        }
+        let wished = if self.wishes.ask_before.contains(id) { Asks::Key } else { Asks::Nothing };
+        if matches!(step.action, Action::Runbook(_)) {
+            return wished;
         }
         let word = || {
             let context = &self.opened.target.context;
@@ -35,8 +39,8 @@ impl Run {
         };
         match (step.common.confirm, step.risk()) {
             // It is asked, so that it can be refused: a read-only run starts nothing that writes.
-            (_, risk) if self.opened.read_only && risk >= Risk::Write => Asks::Key,
-            (Confirm::None, _) | (Confirm::Auto, Risk::Read) => Asks::Nothing,
+            (_, risk) if self.read_only && risk >= Risk::Write => Asks::Key,
+            (Confirm::None, _) | (Confirm::Auto, Risk::Read) => wished,
             (Confirm::Type, _) => word(),
             (Confirm::Auto, Risk::Destructive) if self.opened.target.protected => word(),
             (Confirm::Key | Confirm::Auto, _) => Asks::Key,
@@ -80,7 +84,7 @@ impl Draft {
             self.fact(Fact::StepSkipped { step: id.clone(), why, by: None })?;
             return self.go_on(&id).map(|()| true);
         }
-        let asks = self.run.asks_before(&step);
+        let asks = self.run.asks_before(&id, &step);
         let intent = match self.run.intent_for(&id, None) {
             Ok(intent) => intent,
             // What is selected comes with the confirmation; until then the preview cannot be whole.
@@ -140,7 +144,7 @@ impl Draft {
             _ => return Err(Refusal::new(format!("{id} does not wait for a confirmation"))),
         }
         let step = self.found(id)?.step.clone();
-        if self.run.opened().read_only && step.risk() >= Risk::Write {
+        if self.run.is_read_only() && step.risk() >= Risk::Write {
             return Err(Refusal::new("this run is read-only: nothing that writes is started (--read-only)"));
         }
         // Nothing will ever be selected where there is no pods pane; a person at one is asked to select.
@@ -149,7 +153,7 @@ impl Draft {
         {
             return self.fail_before(id, "render", why);
         }
-        if let Asks::Word(word) = self.run.asks_before(&step)
+        if let Asks::Word(word) = self.run.asks_before(id, &step)
             && typed != Some(word.as_str())
         {
             return Err(Refusal::new(format!("type {word} to go ahead")));
@@ -214,6 +218,9 @@ impl Draft {
         };
         if let Some(act) = act.filter(|_| !step.common.repeatable) {
             return self.look_again(&id, &step, act).map(|()| true);
+        }
+        if self.run.is_read_only() && step.risk() >= Risk::Write {
+            return self.fact(Fact::StepAsked { step: id, reason: "read-only".into() }).map(|()| true);
         }
         let intent = match self.run.intent_for(&id, None) {
             Ok(intent) => intent,

@@ -1,6 +1,8 @@
 //! An act as one would type it: for previews, intents, the clipboard and the report. Pure text;
 //! what is really sent is decided by the adapters, from the same data.
 
+use serde_json::{Value, json};
+
 use crate::runbook::{
     model::{Action, Apply, Delete, Helm, HelmRollback, HelmUpgrade, Http, Kubernetes, Notify, Run},
     value::Tpl,
@@ -28,9 +30,7 @@ pub fn line(action: &Action, namespace: &str, context: &str) -> String {
             };
             format!("kubectl port-forward {}{ports}", to.unwrap_or_default())
         }
-        Action::Notify(Notify::Slack(slack)) => format!("notify slack: {}", slack.text),
-        Action::Notify(Notify::Pagerduty(page)) => format!("notify pagerduty: {}", page.summary),
-        Action::Notify(Notify::Webhook(hook)) => format!("notify webhook {}", hook.url),
+        Action::Notify(notify) => of_notify(notify),
         Action::Runbook(nested) => format!("runbook {}", nested.reference),
         Action::Manual(text) => text.clone(),
         Action::Approval(approval) => approval.prompt.clone(),
@@ -56,7 +56,36 @@ fn of_http(http: &Http) -> String {
     for (name, value) in &http.headers {
         line.push_str(&format!(" -H {}", quoted(&format!("{name}: {value}"))));
     }
-    line
+    line + &of_body(http.body.as_ref(), http.json.as_ref())
+}
+
+/// What is sent, as `curl` would be told it; JSON goes before text, as in the request.
+fn of_body(body: Option<&String>, json: Option<&Value>) -> String {
+    match (json, body) {
+        (Some(json), _) => format!(" --json {}", quoted(&json.to_string())),
+        (None, Some(body)) => format!(" --data-raw {}", quoted(body)),
+        (None, None) => String::new(),
+    }
+}
+
+/// The message, and where it goes.
+fn of_notify(notify: &Notify) -> String {
+    match notify {
+        Notify::Slack(slack) => format!("notify slack {}: {}", slack.webhook, slack.text),
+        Notify::Pagerduty(page) => {
+            let to = page.url.as_ref().map_or_else(String::new, |url| format!(" {url}"));
+            let from = page.source.as_deref().unwrap_or("ripcord");
+            let severity = json!(page.severity);
+            let severity = severity.as_str().unwrap_or_default();
+            format!("notify pagerduty{to}: {} ({severity}, from {from})", page.summary)
+        }
+        Notify::Webhook(hook) => {
+            let empty = json!({});
+            let body = of_body(None, hook.json.as_ref().or(Some(&empty)));
+            let header = |(name, value): (&String, &String)| format!(" -H {}", quoted(&format!("{name}: {value}")));
+            format!("notify webhook {}{}{body}", hook.url, hook.headers.iter().map(header).collect::<String>())
+        }
+    }
 }
 
 /// `kubectl …`, built flag by flag.

@@ -33,7 +33,7 @@ impl Draft {
     fn command(&mut self, by: &Actor, command: &Command) -> Ruled {
         match command {
             Command::Start => self.start(by),
-            Command::Resume { host, pid } => self.resume(by, host, *pid),
+            Command::Resume { host, pid, read_only } => self.resume(by, host, *pid, *read_only),
             Command::Note { text } if text.trim().is_empty() => Err(Refusal::new("an empty note says nothing")),
             Command::Note { text } => self.fact(Fact::NoteAdded { by: by.clone(), text: text.clone() }),
             Command::Detach { why } => self.fact(Fact::RunDetached { by: by.clone(), why: why.clone() }),

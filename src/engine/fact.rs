@@ -25,7 +25,14 @@ pub enum Fact {
     #[serde(rename = "run.started")]
     RunStarted { by: Actor },
     #[serde(rename = "run.resumed")]
-    RunResumed { by: Actor, host: String, pid: u32 },
+    RunResumed {
+        by: Actor,
+        host: String,
+        pid: u32,
+        /// Taken up with `--read-only`; holds until the next resume.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        read_only: bool,
+    },
     /// Left open, resumable.
     #[serde(rename = "run.detached")]
     RunDetached { by: Actor, why: String },
@@ -229,12 +236,26 @@ pub struct Opened {
     pub rollback_of: Option<Previous>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Previous>,
+    /// What the forward steps of that run left, for the templates of the lane.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub carried: BTreeMap<StepId, Carried>,
     /// Only looks; nothing that writes may be confirmed.
     #[serde(default)]
     pub read_only: bool,
     /// The calendar was closed when the run was opened, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Baseline>,
+}
+
+/// What a template may say of a step that ended in an earlier run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Carried {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<StepResult>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub choice: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub outputs: BTreeMap<String, Value>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -155,7 +155,7 @@ impl Draft {
         match to {
             Goto::Step(step) => self.fact(Fact::StepEntered { step: step.under(from.parent().as_ref()) }),
             Goto::End => self.finish_list(from.parent().as_ref()),
-            Goto::Rollback if self.run.lane() == Lane::Rollback => {
+            Goto::Rollback if self.run.may_not_turn_back() => {
                 self.fact(Fact::StepAsked { step: from.clone(), reason: why.to_owned() })
             }
             Goto::Rollback => {
@@ -259,6 +259,11 @@ impl Draft {
 }
 
 impl Run {
+    /// By itself: a person is asked instead.
+    fn may_not_turn_back(&self) -> bool {
+        self.lane() == Lane::Rollback || self.is_read_only() || self.wishes.ask_before_way_back
+    }
+
     /// Steps of a lane that did not succeed although the run went past them; skipped by a rule does not count.
     pub(super) fn left_in(&self, lane: Lane) -> Vec<String> {
         let mut left = Vec::new();

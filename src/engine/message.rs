@@ -105,6 +105,9 @@ pub enum Command {
     Resume {
         host: String,
         pid: u32,
+        /// Nothing that writes is started by this process.
+        #[serde(default)]
+        read_only: bool,
     },
     /// Goes ahead with the attempt that waits; `typed` where a word was asked for.
     Confirm {

@@ -183,9 +183,13 @@ impl Draft {
             }
         }
         let end = End { by: Some(by.clone()), evidence: given.cloned(), ..End::default() };
-        let done = Done::default();
         if let Some(probe) = self.found(id)?.step.common.verify.clone() {
-            return self.verify(id, &probe, super::state::VerifiedAct::Reported, done);
+            // The outcome will be the check's; who did it, and what was seen, is said now.
+            let EvidenceGiven { text, file, sha256 } = given.cloned().unwrap_or_default();
+            let seen = [text, file, sha256.map(|hash| format!("sha256 {hash}"))];
+            let seen: String = seen.into_iter().flatten().map(|part| format!("; {part}")).collect();
+            self.fact(Fact::NoteAdded { by: by.clone(), text: format!("{id} is done{seen}") })?;
+            return self.verify(id, &probe, super::state::VerifiedAct::Reported, Done::default());
         }
         self.outcome(id, StepResult::Succeeded, end)?;
         self.go_on(id)

@@ -12,11 +12,11 @@ use crate::runbook::{
 };
 
 impl Draft {
-    pub(super) fn resume(&mut self, by: &Actor, host: &str, pid: u32) -> Ruled {
+    pub(super) fn resume(&mut self, by: &Actor, host: &str, pid: u32, read_only: bool) -> Ruled {
         if self.run.is_closed() {
             return Err(Refusal::new("this run is closed"));
         }
-        self.fact(Fact::RunResumed { by: by.clone(), host: host.to_owned(), pid })?;
+        self.fact(Fact::RunResumed { by: by.clone(), host: host.to_owned(), pid, read_only })?;
         self.reopen_forwards();
         match self.run.phase().clone() {
             Phase::Busy(ticket) => self.resume_busy(&ticket),

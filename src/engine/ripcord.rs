@@ -18,6 +18,9 @@ impl Draft {
         if !self.run.writes_begun() {
             return self.abort(by, why);
         }
+        if self.run.is_read_only() {
+            return Err(Refusal::new("this run is read-only, and the way back writes; take it up without --read-only"));
+        }
         if !self.run.has_lane() {
             return Err(Refusal::new("this runbook has no way back (no rollback:, no baseline); abort it, or go on"));
         }

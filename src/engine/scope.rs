@@ -6,16 +6,16 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use super::{
-    fact::Intent,
+    fact::{Carried, Intent},
     message::Selected,
     path::{self, Found},
-    state::{Lane, Run},
+    state::{Lane, Run, StepState, StepStatus},
 };
 use crate::{
     runbook::{
         expr,
-        model::{Action, Runbook, Step},
-        params::env_name,
+        model::{Action, Nested, Runbook, Step},
+        params::{self, env_name},
         value::{Dur, StepId, Tpl},
     },
     visible,
@@ -125,19 +125,30 @@ impl Run {
             let id = step.id().under(parent);
             let mut entry = Map::new();
             let state = self.state(&id);
-            entry.insert("status".into(), json!(state.map_or("pending", |state| state.status.word())));
-            if let Some(state) = state {
-                if let Some(outcome) = state.outcome {
+            let carried = self.opened.carried.get(&id).filter(|_| state.is_none());
+            let status = state.map(|state| state.status).or(carried.map(|_| StepStatus::Done)).unwrap_or_default();
+            entry.insert("status".into(), json!(status.word()));
+            if let Some(Carried { outcome, choice, outputs }) = state.map(StepState::carried).as_ref().or(carried) {
+                if let Some(outcome) = outcome {
                     entry.insert("outcome".into(), json!(outcome.word()));
                 }
-                if let Some(choice) = &state.choice {
+                if let Some(choice) = choice {
                     entry.insert("choice".into(), json!(choice));
                 }
-                entry.insert("outputs".into(), json!(state.outputs));
+                entry.insert("outputs".into(), json!(outputs));
             }
             steps.insert(step.id().as_str().to_owned(), Value::Object(entry));
         }
         Value::Object(steps)
+    }
+
+    /// What the lane of a later run may be told of this run's forward steps.
+    pub fn left_by_steps(&self) -> BTreeMap<StepId, Carried> {
+        let mut left = self.opened.carried.clone();
+        for step in &self.book().steps {
+            left.extend(self.state(step.id()).map(|state| (step.id().clone(), state.carried())));
+        }
+        left
     }
 
     /// Params and secrets under their upper-case names, then the step's own `env` over them.
@@ -197,6 +208,12 @@ impl Run {
     }
 }
 
+impl StepState {
+    fn carried(&self) -> Carried {
+        Carried { outcome: self.outcome, choice: self.choice.clone(), outputs: self.outputs.clone() }
+    }
+}
+
 fn needs_env(action: &Action) -> bool {
     match action {
         Action::Run(_) | Action::Helm(_) => true,
@@ -232,7 +249,21 @@ fn render_action(action: &Action, scope: &Value, ids: &[&str]) -> Result<Action,
         Action::Manual(_) | Action::Approval(_) | Action::Decision(_) | Action::Input(_) => shown(&value, scope, ids),
         _ => fill(&value, false, scope, ids),
     };
-    serde_json::from_value(value.map_err(|error| error.to_string())?).map_err(|error| error.to_string())
+    let mut rendered =
+        serde_json::from_value(value.map_err(|error| error.to_string())?).map_err(|error| error.to_string())?;
+    if let (Action::Runbook(nested), Action::Runbook(rendered)) = (action, &mut rendered) {
+        hold_to_declared(nested, rendered)?;
+    }
+    Ok(rendered)
+}
+
+/// What a nested runbook is given is held to what it declares, now that it is known.
+fn hold_to_declared(nested: &Nested, rendered: &mut Nested) -> Result<(), Unrendered> {
+    let Some(book) = &nested.book else { return Ok(()) };
+    let given = rendered.with.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    let values = params::resolve(&book.params, &given).map_err(|problems| format!("with: {}", problems.join("; ")))?;
+    rendered.with = values.into_iter().collect();
+    Ok(())
 }
 
 fn shown(value: &Value, scope: &Value, ids: &[&str]) -> Result<Value, expr::ExprError> {

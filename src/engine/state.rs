@@ -165,11 +165,22 @@ pub enum AfterCancel {
     TimedOut,
 }
 
+/// What a frontend wants to be asked before it is done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// Steps that would begin unasked.
+    pub ask_before: BTreeSet<StepId>,
+    /// The way back begins only by somebody's word, never by a runbook's `onFailure` or goto.
+    pub ask_before_way_back: bool,
+}
+
 /// The run.
 #[derive(Clone, Debug)]
 pub struct Run {
     pub(super) opened: Arc<Opened>,
     pub(super) started: bool,
+    /// Opened, or taken up last, only to look.
+    pub(super) read_only: bool,
     pub(super) status: RunStatus,
     pub(super) lane: Lane,
     pub(super) at: Option<StepId>,
@@ -189,6 +200,8 @@ pub struct Run {
     pub(super) last_at: Timestamp,
     /// A confirmation's selection, until the intent that uses it stands.
     pub(super) selected: Option<super::message::Selected>,
+    /// Of this process alone, as what is in flight: who takes the run over has wishes of their own.
+    pub(super) wishes: Wishes,
     /// What has been asked of the world and not answered. Not folded from facts: a process that takes
     /// the run over has asked nothing yet, so it asks again.
     pub(super) in_flight: BTreeSet<(Ticket, String, Timestamp)>,
@@ -217,6 +230,16 @@ impl Run {
 
     pub fn is_started(&self) -> bool {
         self.started
+    }
+
+    /// Told by the frontend, before what it is about.
+    pub fn wish(&mut self, wishes: Wishes) {
+        self.wishes = wishes;
+    }
+
+    /// Nothing that writes may be started.
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
     }
 
     pub fn status(&self) -> RunStatus {

@@ -1,4 +1,4 @@
-//! An answers file: what a person would say, as data. Checked against the runbook before the run starts.
+//! An answers file: what a person would say, as data. Whether it fits a runbook is looked at in `fitting`.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -9,11 +9,8 @@ use serde::{
 use serde_json::{Value, json};
 
 use crate::{
-    engine::{
-        Run,
-        message::{Actor, Resolution},
-    },
-    runbook::model::{Action, Secret, Step},
+    engine::message::{Actor, Resolution},
+    runbook::model::Secret,
 };
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -24,7 +21,7 @@ pub struct Answers {
     #[serde(default)]
     pub secrets: BTreeMap<String, Secret>,
     #[serde(default)]
-    pub guards: BTreeMap<String, GuardAnswer>,
+    pub guards: BTreeMap<String, OneOrMany<GuardAnswer>>,
     #[serde(default)]
     pub calendar: Option<CalendarAnswer>,
     #[serde(default)]
@@ -46,6 +43,7 @@ pub struct CalendarAnswer {
     pub break_glass: String,
 }
 
+/// The one confirmation of the way back. `false`: the runbook does not begin it by itself, a person is asked.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RollbackAnswer {
@@ -90,14 +88,14 @@ pub struct StepAnswer {
     pub overrides: BTreeMap<String, String>,
     #[serde(default)]
     pub done: Option<OneOrMany<bool>>,
-    #[serde(default)]
-    pub evidence: Option<OneOrMany<EvidenceAnswer>>,
+    #[serde(default, deserialize_with = "evidence")]
+    pub evidence: Several<EvidenceAnswer>,
     #[serde(default)]
     pub values: Option<OneOrMany<BTreeMap<String, Value>>>,
-    #[serde(default)]
-    pub choose: Option<OneOrMany<ChooseAnswer>>,
-    #[serde(default)]
-    pub approve: Option<OneOrMany<ApproveAnswer>>,
+    #[serde(default, deserialize_with = "choose")]
+    pub choose: Several<ChooseAnswer>,
+    #[serde(default, deserialize_with = "approve")]
+    pub approve: Several<ApproveAnswer>,
     #[serde(default)]
     pub refuse: Option<OneOrMany<RefuseAnswer>>,
     #[serde(default)]
@@ -108,46 +106,78 @@ pub struct StepAnswer {
     pub on_unknown: Option<OneOrMany<Resolution>>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+/// `all`, or the ids of items.
+#[derive(Clone, Debug)]
 pub enum TickAnswer {
-    All(AllWord),
+    All,
     Items(Vec<String>),
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AllWord {
-    All,
+impl<'de> Deserialize<'de> for TickAnswer {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        match Value::deserialize(from)? {
+            Value::String(word) if word == "all" => Ok(Self::All),
+            items @ Value::Array(_) => serde_json::from_value(items).map(Self::Items).map_err(D::Error::custom),
+            other => Err(D::Error::custom(format!("tick: {other} is neither `all` nor a list of items' ids"))),
+        }
+    }
+}
+
+/// What was seen, or the file that shows it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EvidenceAnswer {
+    #[serde(default)]
+    pub text: Option<String>,
+    #[serde(default)]
+    pub file: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-pub enum EvidenceAnswer {
-    Text(String),
-    File { file: String },
+#[serde(deny_unknown_fields)]
+pub struct ChooseAnswer {
+    pub option: String,
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-pub enum ChooseAnswer {
-    Id(String),
-    With {
-        option: String,
-        #[serde(default)]
-        reason: Option<String>,
-    },
+#[serde(deny_unknown_fields)]
+pub struct ApproveAnswer {
+    pub by: String,
+    #[serde(default)]
+    pub note: Option<String>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-pub enum ApproveAnswer {
-    By {
-        by: String,
-        #[serde(default)]
-        note: Option<String>,
-    },
-    Name(String),
+type Several<T> = Option<OneOrMany<T>>;
+
+/// One word stands for a map with that word under `key`.
+fn short<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    from: D,
+    name: &str,
+    key: &str,
+) -> Result<Several<T>, D::Error> {
+    let widened = |value| match value {
+        Value::String(word) => json!({ key: word }),
+        other => other,
+    };
+    let value = match Value::deserialize(from)? {
+        Value::Array(items) => Value::Array(items.into_iter().map(widened).collect()),
+        one => widened(one),
+    };
+    serde_json::from_value(value).map(Some).map_err(|error| D::Error::custom(format!("{name}: {error}")))
+}
+
+fn evidence<'de, D: Deserializer<'de>>(from: D) -> Result<Several<EvidenceAnswer>, D::Error> {
+    short(from, "evidence", "text")
+}
+
+fn choose<'de, D: Deserializer<'de>>(from: D) -> Result<Several<ChooseAnswer>, D::Error> {
+    short(from, "choose", "option")
+}
+
+fn approve<'de, D: Deserializer<'de>>(from: D) -> Result<Several<ApproveAnswer>, D::Error> {
+    short(from, "approve", "by")
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -165,95 +195,6 @@ pub enum FailureAnswer {
     Rollback,
     Abort,
     Skip(String),
-}
-
-impl Answers {
-    /// Every answer that fits nothing: a step that is not there, or a word its kind never asks for.
-    pub fn problems(&self, run: &Run) -> Vec<String> {
-        let mut problems = Vec::new();
-        let rows = run.rows();
-        for (id, answers) in &self.steps {
-            let Some(row) = rows.iter().find(|row| row.id.as_str() == id) else {
-                let known = rows.iter().map(|row| row.id.as_str());
-                let near = crate::runbook::problem::nearest(id, known);
-                let near = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
-                problems.push(format!("answers: there is no step {id}{near}"));
-                continue;
-            };
-            let answers: VecDeque<StepAnswer> = answers.clone().into();
-            for answer in answers {
-                problems.extend(
-                    answer
-                        .misfits(row.step)
-                        .into_iter()
-                        .map(|key| format!("answers: {id} is a {}; it never asks for `{key}`", row.step.action.name())),
-                );
-                problems.extend(answer.unknown_words(id, row.step));
-            }
-        }
-        for name in self.guards.keys() {
-            let known = run
-                .book()
-                .guards
-                .iter()
-                .any(|guard| guard.metric.as_deref() == Some(name) || (guard.pods.is_some() && name == "pods"));
-            if !known {
-                problems.push(format!("answers: there is no guard over {name}"));
-            }
-        }
-        problems
-    }
-}
-
-impl StepAnswer {
-    fn misfits(&self, step: &Step) -> Vec<&'static str> {
-        let action = &step.action;
-        let is = |fits: bool, given: bool, key: &'static str| (given && !fits).then_some(key);
-        let machine = action.is_machine_work()
-            || matches!(action, Action::PortForward(_) | Action::Wait(_) | Action::Analysis(_));
-        [
-            is(may_be_skipped(action), self.skip.is_some(), "skip"),
-            is(machine || action.is_for_people(), self.confirm.is_some(), "confirm"),
-            is(matches!(action, Action::Checklist(_)), self.tick.is_some(), "tick"),
-            is(matches!(action, Action::Checklist(_)), !self.overrides.is_empty(), "override"),
-            is(matches!(action, Action::Checklist(_) | Action::Manual(_)), self.done.is_some(), "done"),
-            is(matches!(action, Action::Manual(_)), self.evidence.is_some(), "evidence"),
-            is(matches!(action, Action::Input(_)), self.values.is_some(), "values"),
-            is(matches!(action, Action::Decision(_)), self.choose.is_some(), "choose"),
-            is(matches!(action, Action::Approval(_)), self.approve.is_some(), "approve"),
-            is(matches!(action, Action::Approval(_)), self.refuse.is_some(), "refuse"),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
-    }
-
-    fn unknown_words(&self, id: &str, step: &Step) -> Vec<String> {
-        let mut problems = Vec::new();
-        match (&step.action, &self.tick) {
-            (Action::Checklist(list), Some(TickAnswer::Items(items))) => {
-                for item in items.iter().filter(|item| list.items.iter().all(|known| known.id != **item)) {
-                    problems.push(format!("answers: {id} has no item {item}"));
-                }
-            }
-            (Action::Decision(decision), _) => {
-                let chosen: VecDeque<ChooseAnswer> = self.choose.clone().map(Into::into).unwrap_or_default();
-                for choice in chosen {
-                    let (ChooseAnswer::Id(option) | ChooseAnswer::With { option, .. }) = choice;
-                    if decision.options.iter().all(|known| known.id != option) {
-                        problems.push(format!("answers: {id} has no option {option}"));
-                    }
-                }
-            }
-            _ => {}
-        }
-        problems
-    }
-}
-
-/// What says where to go, and an approval, are answered and never skipped.
-fn may_be_skipped(action: &Action) -> bool {
-    !matches!(action, Action::Approval(_) | Action::Decision(_) | Action::Branch(_) | Action::End(_))
 }
 
 /// Reads an answers file's JSON form (YAML was read by the caller).

@@ -6,7 +6,8 @@ use std::{
 };
 
 use super::answers::{
-    Answers, ApproveAnswer, ChooseAnswer, EvidenceAnswer, FailureAnswer, GuardAnswer, StepAnswer, TickAnswer, claimed,
+    Answers, ApproveAnswer, CalendarAnswer, ChooseAnswer, EvidenceAnswer, FailureAnswer, GuardAnswer, StepAnswer,
+    TickAnswer, claimed,
 };
 use crate::{
     engine::{
@@ -14,7 +15,7 @@ use crate::{
         ask::FailureChoices,
         fact::{Intent, Tick},
         message::{EvidenceGiven, Resolution, Via},
-        state::Phase,
+        state::{Phase, Wishes},
     },
     runbook::{
         model::{Action, Checklist, Risk},
@@ -37,7 +38,9 @@ pub struct Policy {
     operator: String,
     yes_to: Risk,
     approved: Vec<String>,
-    answers: Answers,
+    calendar: Option<CalendarAnswer>,
+    guards: BTreeMap<String, VecDeque<GuardAnswer>>,
+    turns_back_by_itself: bool,
     steps: BTreeMap<String, Queue>,
     workdir: PathBuf,
     hash: fn(&std::path::Path) -> std::io::Result<String>,
@@ -104,13 +107,31 @@ impl Policy {
             }
         }
         let mut steps: BTreeMap<String, Queue> = BTreeMap::new();
-        for (id, given) in &answers.steps {
-            for answer in VecDeque::from(given.clone()) {
+        for (id, given) in answers.steps {
+            for answer in VecDeque::from(given) {
                 steps.entry(id.clone()).or_default().add(answer);
             }
         }
-        let operator = operator.to_owned();
-        Ok(Self { operator, yes_to: highest, approved: approved.to_vec(), answers, steps, workdir, hash })
+        Ok(Self {
+            operator: operator.to_owned(),
+            yes_to: highest,
+            approved: approved.to_vec(),
+            calendar: answers.calendar,
+            guards: answers.guards.into_iter().map(|(name, given)| (name, given.into())).collect(),
+            turns_back_by_itself: answers.rollback.is_none_or(|rollback| rollback.confirm),
+            steps,
+            workdir,
+            hash,
+        })
+    }
+
+    /// A step that an answer skips is asked about before it begins, even where nothing else would be.
+    pub fn wishes(&self) -> Wishes {
+        let skipped = self.steps.iter().filter(|(_, queue)| !queue.skip.is_empty());
+        Wishes {
+            ask_before: skipped.map(|(id, _)| id.as_str().into()).collect(),
+            ask_before_way_back: !self.turns_back_by_itself,
+        }
     }
 
     fn me(&self) -> Actor {
@@ -136,7 +157,7 @@ impl Policy {
         let unanswered = |what: String| Reply::Unanswered(what);
         match ask {
             Ask::Start => Reply::Say(self.me(), Command::Start),
-            Ask::Calendar { reason } => match self.answers.calendar.take() {
+            Ask::Calendar { reason } => match self.calendar.take() {
                 Some(answer) => Reply::Say(self.me(), Command::BreakGlass { why: answer.break_glass }),
                 None => unanswered(format!("the change calendar is closed: {reason}")),
             },
@@ -150,10 +171,7 @@ impl Policy {
             Ask::Approval { step } => self.approval(step),
             Ask::Decision { step } => match self.queue(step).choose.pop_front() {
                 Some(choice) => {
-                    let (option, reason) = match choice {
-                        ChooseAnswer::Id(option) => (option, None),
-                        ChooseAnswer::With { option, reason } => (option, reason),
-                    };
+                    let ChooseAnswer { option, reason } = choice;
                     Reply::Say(self.me(), Command::Choose { step: step.clone(), option, reason, typed: None })
                 }
                 None => unanswered(format!("{step} is a decision")),
@@ -212,7 +230,7 @@ impl Policy {
         }
         let open = |id: &str| !matches!(tick_of(id), Some(Tick::Auto | Tick::Operator | Tick::Overridden));
         let named = |queue: &Queue, id: &str| match queue.ticks.front() {
-            Some(TickAnswer::All(_)) => true,
+            Some(TickAnswer::All) => true,
             Some(TickAnswer::Items(items)) => items.iter().any(|item| item == id),
             None => false,
         };
@@ -250,12 +268,9 @@ impl Policy {
                 "{step} is done by a person: `done: true` or `evidence:` in the answers"
             ));
         }
-        let evidence = evidence.map(|evidence| match evidence {
-            EvidenceAnswer::Text(text) => EvidenceGiven { text: Some(text), ..EvidenceGiven::default() },
-            EvidenceAnswer::File { file } => {
-                let sha256 = (self.hash)(&self.workdir.join(&file)).ok();
-                EvidenceGiven { file: Some(file), sha256, text: None }
-            }
+        let evidence = evidence.map(|EvidenceAnswer { text, file }| {
+            let sha256 = file.as_ref().and_then(|file| (self.hash)(&self.workdir.join(file)).ok());
+            EvidenceGiven { file, sha256, text }
         });
         Reply::Say(self.me(), Command::Done { step: step.clone(), evidence })
     }
@@ -266,12 +281,7 @@ impl Policy {
             return Reply::Say(claimed(&refusal.by), Command::Refuse { step: step.clone(), why: refusal.why });
         }
         match queue.approve.pop_front() {
-            Some(ApproveAnswer::By { by, note }) => {
-                Reply::Say(claimed(&by), Command::Approve { step: step.clone(), note })
-            }
-            Some(ApproveAnswer::Name(by)) => {
-                Reply::Say(claimed(&by), Command::Approve { step: step.clone(), note: None })
-            }
+            Some(ApproveAnswer { by, note }) => Reply::Say(claimed(&by), Command::Approve { step: step.clone(), note }),
             None => Reply::Unanswered(format!(
                 "{step} waits for an approval: `ripcord approve RUN {step}` from another login"
             )),
@@ -320,7 +330,7 @@ impl Policy {
     fn guard(&mut self, run: &Run, guard: usize, detail: &str) -> Reply {
         let rule = run.book().guards.get(guard);
         let name = rule.and_then(|rule| rule.metric.clone()).unwrap_or_else(|| "pods".into());
-        match self.answers.guards.get(&name).cloned() {
+        match self.guards.get_mut(&name).and_then(VecDeque::pop_front) {
             Some(GuardAnswer::Rollback) => Reply::Say(self.me(), Command::Rollback { why: detail.to_owned() }),
             Some(GuardAnswer::Ignore(why)) => Reply::Say(self.me(), Command::DismissGuard { guard, why }),
             None => Reply::Unanswered(format!("a guard offers the way back: {detail}")),
@@ -332,5 +342,36 @@ fn checklist<'a>(run: &'a Run, step: &StepId) -> Option<&'a Checklist> {
     match run.state(step)?.intent.as_deref().map(|intent| &intent.action) {
         Some(Action::Checklist(list)) => Some(list),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{engine::fact::Opened, headless::answers};
+
+    fn run() -> Run {
+        let opened: Opened = serde_json::from_value(json!({
+            "format": 1, "run": "r", "program": {"version": "", "hash": ""}, "runbookHash": "", "runbookPath": "",
+            "runbook": {"metadata": {"name": "t"}, "steps": [], "guards": [{"metric": "errors", "interval": "15s"}]},
+            "params": {}, "target": {}, "host": "h", "pid": 1, "workdir": "/", "startedAt": "2026-11-23T20:14:55Z",
+            "operator": {"name": "me", "via": "console", "assurance": "system"},
+        }))
+        .unwrap();
+        Run::open(opened.started_at, opened)
+    }
+
+    #[test]
+    fn each_answer_to_a_guard_serves_one_offer() {
+        let answers = answers::parse(json!({"guards": {"errors": [{"ignore": "known"}, "rollback"]}})).unwrap();
+        let hash = |_: &std::path::Path| Ok(String::new());
+        let mut policy = Policy::new("me", &[], &[], answers, PathBuf::new(), hash).unwrap();
+        let offer = Ask::Guard { guard: 0, detail: "too many".into() };
+        let mut says = || policy.answer(&run(), &offer);
+        assert!(matches!(says(), Reply::Say(_, Command::DismissGuard { guard: 0, why }) if why == "known"));
+        assert!(matches!(says(), Reply::Say(_, Command::Rollback { .. })));
+        assert!(matches!(says(), Reply::Unanswered(_)));
     }
 }

@@ -2,10 +2,8 @@
 
 use std::io::Write;
 
-use serde_json::Value;
-
 use crate::{
-    audit::{canonical, show},
+    audit::{self, canonical, show},
     engine::Fact,
     redact::Redactor,
     session::{Now, Receipt},
@@ -27,7 +25,7 @@ impl<W: Write> Reporter<W> {
     /// The facts of one record.
     pub fn facts(&mut self, now: Now, receipt: &Receipt, facts: &[Fact]) {
         for fact in facts {
-            let value = self.clean(serde_json::to_value(fact).unwrap_or_default());
+            let value = audit::clean(&self.redactor, serde_json::to_value(fact).unwrap_or_default());
             let line = if self.json {
                 let flat = show::flat(receipt.sequence, now.wall, value);
                 canonical::canonical(&flat)
@@ -56,15 +54,6 @@ impl<W: Write> Reporter<W> {
         if !self.json {
             let _ = writeln!(self.out, "{}", visible::line(words));
             let _ = self.out.flush();
-        }
-    }
-
-    fn clean(&self, value: Value) -> Value {
-        match value {
-            Value::String(text) => Value::String(self.redactor.redact(&text).into_owned()),
-            Value::Array(items) => Value::Array(items.into_iter().map(|item| self.clean(item)).collect()),
-            Value::Object(map) => Value::Object(map.into_iter().map(|(key, value)| (key, self.clean(value))).collect()),
-            other => other,
         }
     }
 }

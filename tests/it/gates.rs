@@ -262,6 +262,7 @@ impl Stage {
             started_at: wall(),
             rollback_of: None,
             previous: None,
+            carried: Default::default(),
             read_only: false,
             baseline: None,
         };

@@ -9,3 +9,5 @@ mod import;
 mod kubeconfig;
 mod local;
 mod preflight;
+mod told;
+mod way_back;

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use crossterm::event::{Event, EventStream, KeyEventKind};
 use futures::{FutureExt as _, StreamExt as _};
 use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
+    signal::unix::{SignalKind, signal},
     sync::mpsc,
     time::{interval, sleep},
 };
@@ -72,25 +72,6 @@ struct Console {
     began: Instant,
 }
 
-/// The signals that end or wake a console.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    hangup: Signal,
-    resume: Signal,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
-            resume: signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?,
-        })
-    }
-}
-
 /// Drives a run in the terminal; the exit code says how it ended.
 pub async fn drive(mut live: Live, theme: Theme, command: Option<Command>) -> Result<u8, Fault> {
     let screen = Screen::take()
@@ -121,8 +102,8 @@ pub async fn drive(mut live: Live, theme: Theme, command: Option<Command>) -> Re
         began,
     };
     kept::read_back(&this.live.run_dir(), &mut this.ui.seen.output);
-    for (receipt, facts) in std::mem::take(&mut this.live.first) {
-        this.remember(clock::now(), &receipt, &facts);
+    for (at, receipt, facts) in std::mem::take(&mut this.live.first) {
+        this.remember(at, &receipt, &facts);
     }
     if let Some(command) = command {
         this.command(command);
@@ -152,7 +133,8 @@ fn farewell(words: &str) {
 
 impl Console {
     async fn go(&mut self) -> Result<(), Fault> {
-        let mut signals = Signals::new().map_err(|error| Fault::failed(format!("signals cannot be heard: {error}")))?;
+        let woken = SignalKind::from_raw(rustix::process::Signal::CONT.as_raw());
+        let mut woken = signal(woken).map_err(|error| Fault::failed(format!("signals cannot be heard: {error}")))?;
         let mut keys = EventStream::new();
         let mut second = interval(Duration::from_secs(1));
         let mut poll = interval(Duration::from_millis(200));
@@ -166,10 +148,8 @@ impl Console {
                     Some(Ok(event)) => self.event(event, &mut keys).await?,
                     Some(Err(_)) | None => self.let_go("the terminal is gone"),
                 },
-                _ = signals.interrupt.recv() => self.let_go("SIGINT"),
-                _ = signals.terminate.recv() => self.let_go("SIGTERM"),
-                _ = signals.hangup.recv() => self.let_go("SIGHUP"),
-                _ = signals.resume.recv() => self.woken()?,
+                signal = self.live.signals.next() => self.let_go(signal),
+                _ = woken.recv() => self.woken()?,
                 (now, written) = self.recording.written(), if self.recording.is_writing() => {
                     let before = self.ui.dialog.clone();
                     self.written(now, written);

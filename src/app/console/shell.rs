@@ -91,6 +91,10 @@ impl Session {
 impl Console {
     /// Returns when the shell has ended; the fact names its recording.
     pub(super) async fn shell(&mut self, pod: String, container: String) -> Result<(), Fault> {
+        if self.live.session.run().is_read_only() {
+            self.ui.status = Some("this session is read-only: a shell could write".into());
+            return Ok(());
+        }
         let Some(cluster) = self.eyes.cluster().cloned() else {
             self.ui.status = Some("the cluster is not there yet".into());
             return Ok(());

@@ -43,6 +43,7 @@ pub fn opened(book: Runbook, params: Value) -> Opened {
         started_at: Timestamp::UNIX_EPOCH,
         rollback_of: None,
         previous: None,
+        carried: Default::default(),
         read_only: false,
         baseline: None,
     }

@@ -139,7 +139,7 @@ fn confirmations_lapse_on_resume_and_work_in_flight_is_looked_for_not_repeated()
     let mut bottle = Bottle::started(json!([{"id": "a", "confirm": "none", "run": "x"}]), json!([]));
     bottle.run = Run::replay(&bottle.facts).unwrap();
     bottle.effects.clear();
-    bottle.tell(Command::Resume { host: "h2".into(), pid: 2 }).unwrap();
+    bottle.tell(Command::Resume { host: "h2".into(), pid: 2, read_only: false }).unwrap();
     assert!(matches!(&bottle.effects[..], [Effect::Reattach { .. }]));
     bottle.ok("a");
     assert_eq!(bottle.status(), RunStatus::Succeeded);
@@ -150,7 +150,7 @@ fn what_was_never_begun_is_begun_again_and_has_not_failed() {
     let never = || Report::NeverBegan { message: "nothing was done".into() };
     let step = json!([{"id": "a", "confirm": "none", "run": "x", "onFailure": "rollback"}]);
     let mut bottle = Bottle::started(step, json!([{"id": "back", "run": "true"}]));
-    bottle.tell(Command::Resume { host: "h2".into(), pid: 2 }).unwrap();
+    bottle.tell(Command::Resume { host: "h2".into(), pid: 2, read_only: false }).unwrap();
     bottle.report("a", never());
     assert_eq!(bottle.performed(), ["a#1", "a#2"], "the same step, a new attempt; nothing leads back");
     bottle.ok("a");
@@ -158,7 +158,7 @@ fn what_was_never_begun_is_begun_again_and_has_not_failed() {
 
     let mut bottle = Bottle::started(json!([{"id": "a", "confirm": "key", "run": "x"}]), json!([]));
     bottle.confirm("a").unwrap();
-    bottle.tell(Command::Resume { host: "h2".into(), pid: 2 }).unwrap();
+    bottle.tell(Command::Resume { host: "h2".into(), pid: 2, read_only: false }).unwrap();
     bottle.report("a", never());
     assert_eq!(bottle.performed(), ["a#1"], "its confirmation has lapsed");
     bottle.confirm("a").unwrap();
@@ -176,7 +176,7 @@ fn every_prefix_of_a_story_replays_and_can_be_resumed() {
     assert_eq!(bottle.status(), RunStatus::Succeeded);
     for cut in 1..bottle.facts.len() {
         let run = Run::replay(&bottle.facts[..cut]).unwrap();
-        let resume = Command::Resume { host: "h".into(), pid: 3 };
+        let resume = Command::Resume { host: "h".into(), pid: 3, read_only: false };
         let decided = run.decide(bottle.now, &Input::Command { by: me(), command: resume }).unwrap();
         assert!(matches!(decided.facts[0], Fact::RunResumed { .. }));
     }
@@ -224,7 +224,7 @@ fn rolled_back_is_said_only_of_a_target_that_is_seen_at_its_baseline() {
 #[test]
 fn a_comparison_that_was_cut_off_is_made_again_and_one_nobody_waits_for_is_incomplete() {
     let mut bottle = pulled();
-    bottle.tell(Command::Resume { host: "h".into(), pid: 2 }).unwrap();
+    bottle.tell(Command::Resume { host: "h".into(), pid: 2, read_only: false }).unwrap();
     let compares = bottle.effects.iter().filter(|effect| matches!(effect, Effect::Compare { .. })).count();
     assert_eq!(compares, 2);
     bottle.tell(Command::Abort { why: "enough".into() }).unwrap();

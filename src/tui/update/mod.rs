@@ -225,7 +225,7 @@ fn open(ui: &mut Ui, run: &Run, ask: &Ask) -> Vec<Act> {
     let kind = match ask {
         Ask::Start => return acts,
         Ask::Calendar { reason } => Kind::Line { line: Line::BreakGlass(reason.clone()), text: Edit::default() },
-        Ask::Confirm { intent, .. } if run.opened().read_only && intent.risk >= Risk::Write => {
+        Ask::Confirm { intent, .. } if run.is_read_only() && intent.risk >= Risk::Write => {
             ui.status = Some(format!("this session is read-only and {} writes; c copies its command", intent.step));
             return acts;
         }

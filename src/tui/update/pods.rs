@@ -43,7 +43,7 @@ pub fn command(ui: &mut Ui, run: &Run, cmd: Cmd) -> Vec<Act> {
 
 /// A shell can change things: it asks, as a write does, and in which container.
 fn shell(ui: &mut Ui, run: &Run, pod: String) {
-    if run.opened().read_only {
+    if run.is_read_only() {
         ui.status = Some("this session is read-only: a shell could write".into());
         return;
     }

@@ -116,7 +116,7 @@ fn left(scene: &Scene<'_>) -> Vec<Part> {
         (context, namespace) => format!("{context}/{namespace}"),
     };
     let target = if opened.target.protected { format!("PROD {target}") } else { target };
-    let (mode, tone): (&[&str], _) = match (opened.read_only, run.lane()) {
+    let (mode, tone): (&[&str], _) = match (run.is_read_only(), run.lane()) {
         _ if scene.ui.watching => (&["WATCH"], Tone::Plain),
         _ if run.is_closed() => (&["OVER", ""], Tone::Dim),
         (true, _) => (&["READ-ONLY"], Tone::Warn),

@@ -23,7 +23,7 @@ pub fn words(scene: &Scene<'_>) -> Option<String> {
     let words = match ask {
         Ask::Start if run.opened().rollback_of.is_some() => "press r to begin the way back".to_owned(),
         Ask::Start => "press r to begin".to_owned(),
-        Ask::Confirm { intent, .. } if run.opened().read_only && intent.risk >= Risk::Write => {
+        Ask::Confirm { intent, .. } if run.is_read_only() && intent.risk >= Risk::Write => {
             "it writes, and this session is read-only; c copies its command".into()
         }
         Ask::Confirm { typed: Some(word), .. } => format!("r shows the preview; it asks for {word} typed"),

@@ -17,7 +17,7 @@ fn with_operator(name: &str) -> Desk {
 }
 
 /// A run whose step `a` waits for the file `go`.
-fn live(desk: &Desk, more: &str) -> (Child, String) {
+pub(super) fn live(desk: &Desk, more: &str) -> (Child, String) {
     let book = desk.book(&format!(
         "steps:\n- {{id: a, confirm: none, run: 'until [ -e go ]; do sleep 0.02; done'}}\n- {{id: b, confirm: none, run: touch b}}\n{more}"
     ));
@@ -129,7 +129,7 @@ fn an_approval_from_another_login_is_taken_by_the_run_that_waits() {
     let (exit, out) = desk.ripcord(&["approve", &run, "go", "--note", "I looked"]);
     assert!(exit == 0 && out.contains("left for"), "{exit} {out}");
     let requests = desk.path("state/runs").join(&run).join("requests");
-    assert_eq!(fs::read_dir(&requests).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(&requests).unwrap().count(), 1, "one request");
     fs::write(requests.join("nonsense.json"), "{").unwrap();
     let (exit, out) = desk.ripcord(&["resume", "--headless"]);
     assert_eq!(exit, 0, "{out}");
@@ -178,6 +178,25 @@ fn a_signal_leaves_the_run_open_and_its_step_goes_on() {
     let (exit, out) = desk.ripcord(&["resume", &run, "--headless"]);
     assert_eq!(exit, 0, "{out}");
     assert!(desk.path("b").exists());
+}
+
+#[test]
+fn a_signal_while_a_run_is_opened_leaves_it_open() {
+    let desk = Desk::new();
+    let book = desk.book("steps: [{id: a, wait: 1h}]\n");
+    let mut command = desk.command(&["run", &book, "--headless"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    while fs::read_dir(desk.path("state/runs")).map_or(0, Iterator::count) == 0 {
+        std::thread::yield_now();
+    }
+    let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", said(&output));
+    let (exit, out) = desk.ripcord(&["trail", "verify", "--all"]);
+    assert_eq!(exit, 2, "open, and whole: {out}");
+    let (_, shown) = desk.ripcord(&["trail", "show", &desk.only_run()]);
+    assert!(shown.contains("run.detached"), "{shown}");
 }
 
 #[test]

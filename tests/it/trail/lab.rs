@@ -66,6 +66,7 @@ pub fn opened(run: &str) -> Opened {
         started_at: at(0).wall,
         rollback_of: None,
         previous: None,
+        carried: Default::default(),
         read_only: false,
         baseline: None,
     }
