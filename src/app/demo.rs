@@ -119,12 +119,19 @@ fn answers_of(args: &cli::Demo, headless: bool) -> Result<Answers, Fault> {
         .map_err(|problems| bug(problems.join("; ")))
 }
 
+/// It was played on the embedded cluster.
+pub fn is_one(state_dir: &Path, run: &str) -> bool {
+    runs::opened(state_dir, run).is_some_and(|opened| opened.target.server == demo::SERVER)
+}
+
 /// A demo's world ends with its process; nothing can be taken up on it.
 pub fn is_over(state_dir: &Path, run: &str) -> Result<(), Fault> {
-    match audit::runs::opened(state_dir, run) {
-        Some(opened) if opened.target.server == demo::SERVER => {
-            Err(Fault::usage(format!("{run} was a demo, and its cluster ended with it; `ripcord demo` plays another")))
-        }
-        _ => Ok(()),
+    if !is_one(state_dir, run) {
+        return Ok(());
     }
+    Err(Fault::usage(if audit::is_held(&state_dir.join("runs").join(run)) {
+        format!("{run} is a demo that another terminal drives; `ripcord attach {run}` looks on")
+    } else {
+        format!("{run} was a demo, and its cluster ended with it; `ripcord demo` plays another")
+    }))
 }

@@ -23,6 +23,7 @@ use crate::{
         message::Via,
     },
     headless::{Policy, answers::Answers},
+    observe::human,
     tui::theme::Theme,
 };
 
@@ -97,18 +98,33 @@ pub(super) fn doors(common: &Common, flags: &cli::Headless) -> open::Doors {
     }
 }
 
+/// Demos whose process is gone do not count: nothing goes on with them.
 fn only_unfinished(state_dir: &Path) -> Result<String, Fault> {
-    let open: Vec<_> = runs::unfinished(state_dir).into_iter().filter(|run| !run.live).map(|run| run.run).collect();
+    let open =
+        runs::unfinished(state_dir).into_iter().filter(|run| !run.live && !super::demo::is_one(state_dir, &run.run));
+    let open: Vec<_> = open.collect();
     match open.as_slice() {
-        [one] => Ok(one.clone()),
+        [one] => Ok(one.run.clone()),
         [] => Err(Fault::usage("there is no unfinished run")),
-        many => Err(Fault::usage(format!("which one? {}", many.join(", ")))),
+        many => {
+            let now = super::clock::now().wall;
+            let line = |run: &runs::RunSummary| {
+                let (since, at) =
+                    (human::since(now, run.started.parse().ok()), run.at.as_deref().unwrap_or("its start"));
+                format!("\n         ripcord resume {}   {since} old, at {at}", run.run)
+            };
+            Err(Fault::usage(format!("which one?{}", many.iter().map(line).collect::<String>())))
+        }
     }
+}
+
+pub fn has_terminal() -> bool {
+    std::io::stdout().is_terminal() && std::io::stdin().is_terminal()
 }
 
 /// By a console on a terminal, or headless.
 pub fn can_be_driven(flags: &cli::Headless) -> Result<(), Fault> {
-    if flags.headless || (std::io::stdout().is_terminal() && std::io::stdin().is_terminal()) {
+    if flags.headless || has_terminal() {
         Ok(())
     } else {
         Err(Fault::usage("there is no terminal here; give --headless, with --answers or --yes-to"))
@@ -156,7 +172,7 @@ pub fn rollback(common: &Common, args: &cli::Rollback) -> Result<u8, Fault> {
     let run = state::find_run(&state_dir, given)?;
     let dir = state_dir.join("runs").join(&run);
     let mut flags = args.headless.clone();
-    flags.headless |= !(std::io::stdout().is_terminal() && std::io::stdin().is_terminal());
+    flags.headless |= !has_terminal();
     let answers = prepare::read_answers(flags.answers.as_deref())?;
     if common.read_only {
         return Err(Fault::usage("the way back writes; give it without --read-only"));

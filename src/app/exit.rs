@@ -45,8 +45,7 @@ pub fn words(run: &Run, left: Option<&Left>) -> String {
         _ => format!("`ripcord resume {id}` goes on"),
     };
     // Leaving a run that is over interrupts nothing.
-    let is_demo = run.opened().target.server == crate::demo::SERVER;
-    let more = match left.filter(|_| !run.is_closed() || is_demo) {
+    let more = match left.filter(|_| !run.is_closed()) {
         Some(Left::Unanswered(what)) => format!(": {what}; {goes_on}"),
         Some(Left::Interrupted) => format!(": interrupted; {goes_on}"),
         None if run.left().is_empty() => String::new(),

@@ -51,9 +51,11 @@ fn choose(library: &mut Library, theme: Theme) -> Result<Open, Fault> {
 
 fn load(common: &Common) -> Result<Library, Fault> {
     let now = clock::now().wall;
-    let runs = runs::list(&state::state_dir(common)?.value);
-    let mut entries: Vec<Entry> =
-        runs.iter().filter(|run| run.status == RunStatus::Open && run.broken.is_none()).map(unfinished).collect();
+    let state_dir = state::state_dir(common)?.value;
+    let runs = runs::list(&state_dir);
+    let goes_on =
+        |run: &&RunSummary| run.status == RunStatus::Open && run.broken.is_none() && !is_dead(&state_dir, run);
+    let mut entries: Vec<Entry> = runs.iter().filter(goes_on).map(|run| unfinished(run, now)).collect();
     let mut last: BTreeMap<&str, &RunSummary> = BTreeMap::new();
     for run in runs.iter().rev() {
         last.insert(&run.runbook, run); // newest wins
@@ -77,6 +79,7 @@ fn load(common: &Common) -> Result<Library, Fault> {
     entries.push(Entry {
         open: Open::Demo,
         name: "demo".into(),
+        state: last.get("demo").map(|run| outcome(run, now)).unwrap_or_default(),
         title: "Rehearse a bad canary on an embedded cluster".into(),
         about:
             "Nothing to install, nothing outside touched. The canary goes bad after a minute; pull the ripcord with z."
@@ -87,25 +90,28 @@ fn load(common: &Common) -> Result<Library, Fault> {
     Ok(Library::new(entries, dirs.join(", ")))
 }
 
-fn unfinished(run: &RunSummary) -> Entry {
+/// A demo whose process is gone: nothing can go on with it.
+fn is_dead(state_dir: &Path, run: &RunSummary) -> bool {
+    !run.live && demo::is_one(state_dir, &run.run)
+}
+
+/// Rows of the same runbook are told apart by target, place and time.
+fn unfinished(run: &RunSummary, now: Timestamp) -> Entry {
     let at = run.at.as_deref().map(|at| format!(" at {at}")).unwrap_or_default();
     let live = if run.live { "live elsewhere" } else { "open" };
+    let since = human::since(now, run.started.parse().ok());
+    let target = if run.context.is_empty() { String::new() } else { format!("  {}/{}", run.context, run.namespace) };
+    let goes_on = if run.live {
+        format!("Its own terminal drives it; `ripcord attach {}` looks on.", run.run)
+    } else {
+        "Enter goes on with it.".to_owned()
+    };
     Entry {
         open: if run.live { Open::Nothing } else { Open::Resume(run.run.clone()) },
         name: run.runbook.clone(),
-        title: if run.title.is_empty() { run.run.clone() } else { run.title.clone() },
-        state: format!("{live}{at}"),
-        about: format!(
-            "{} by {}, since {}.\n{}",
-            run.run,
-            run.operator,
-            run.started,
-            if run.live {
-                "`ripcord attach RUN` looks on; its own terminal drives it."
-            } else {
-                "Enter goes on with it."
-            }
-        ),
+        title: format!("{}{target}", if run.title.is_empty() { &run.run } else { &run.title }),
+        state: format!("{live} {since}{at}"),
+        about: format!("{} by {}, since {}.\n{goes_on}", run.run, run.operator, run.started),
         ..Entry::default()
     }
 }
@@ -116,7 +122,10 @@ fn of_file(file: &Path, last: &BTreeMap<&str, &RunSummary>, now: Timestamp) -> E
         Err(problems) => Entry {
             name: file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default(),
             title: file.display().to_string(),
-            warning: format!("{} problems: ripcord check", problems.len()),
+            warning: match problems.len() {
+                1 => "1 problem: ripcord check".to_owned(),
+                count => format!("{count} problems: ripcord check"),
+            },
             about: problems.first().map(|problem| problem.render()).unwrap_or_default(),
             ..Entry::default()
         },

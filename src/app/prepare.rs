@@ -120,11 +120,6 @@ pub fn prepare_loaded(
 ) -> Result<Prepared, Fault> {
     let ask = asking::is_possible(&args.headless) && !args.dry_run;
     let mut given = given_params(args, answers)?;
-    if ask {
-        asking::params(&loaded.book, &mut given)?;
-    }
-    let values =
-        params::resolve(&loaded.book.params, &given).map_err(|problems| Fault::usage(problems.join("\n         ")))?;
     let workdir =
         std::env::current_dir().map_err(|error| Fault::usage(format!("the working directory is gone: {error}")))?;
     // A dry run starts nothing and shows no value: a secret that is missing is said and not in its way.
@@ -134,6 +129,12 @@ pub fn prepare_loaded(
     };
     let redactor = redactor_of(&secrets)?;
     calendar_at_start(&loaded.book)?;
+    // Last, so that nothing which is typed is lost to what could have been known before.
+    if ask {
+        asking::params(&loaded.book, &mut given)?;
+    }
+    let values =
+        params::resolve(&loaded.book.params, &given).map_err(|problems| Fault::usage(problems.join("\n         ")))?;
     let state_dir = state::state_dir(common)?.value;
     let opened = opened(common, path, &loaded, values, &workdir)?;
     Ok(Prepared { opened, loaded, secrets, missing, redactor, state_dir })

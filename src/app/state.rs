@@ -8,8 +8,9 @@ use std::{
 use super::{
     Fault,
     config::{config, dirs},
+    shipped,
 };
-use crate::cli::Common;
+use crate::{cli::Common, runbook::problem::nearest};
 
 /// A value and where it came from.
 pub struct Sourced<T> {
@@ -75,12 +76,18 @@ pub fn find_runbook(given: &str) -> Result<PathBuf, Fault> {
     if given.contains('/') || given.ends_with(".yaml") || given.ends_with(".yml") {
         return Ok(path.to_owned()); // loading it says what is wrong with it
     }
-    if let Some(file) = library()?.into_iter().find(|file| name_of(file).as_deref() == Some(given)) {
-        return Ok(file);
+    let mut names = Vec::new();
+    for file in library()? {
+        match name_of(&file) {
+            Some(name) if name == given => return Ok(file),
+            name => names.extend(name),
+        }
     }
     let dirs: Vec<_> = search_path()?.iter().map(|dir| dir.display().to_string()).collect();
+    let known = names.iter().map(String::as_str).chain(shipped::ALL.iter().map(|(name, _)| *name));
+    let hint = nearest(given, known).map_or_else(String::new, |near| format!("did you mean `{near}`? Or "));
     Err(Fault::usage(format!(
-        "there is no runbook «{given}» in {}; give a path, or set RIPCORD_RUNBOOKS",
+        "there is no runbook «{given}» in {}; {hint}give a path, or set RIPCORD_RUNBOOKS",
         dirs.join(", ")
     )))
 }
@@ -119,6 +126,6 @@ pub fn find_run(state_dir: &Path, given: &str) -> Result<String, Fault> {
     match like.as_slice() {
         [one] => Ok(one.clone()),
         [] => Err(Fault::usage(format!("there is no run «{given}» in {}; `ripcord runs` lists them", runs.display()))),
-        many => Err(Fault::usage(format!("«{given}» could be any of {}", many.join(", ")))),
+        many => Err(Fault::usage(format!("«{given}» could be any of\n         {}", many.join("\n         ")))),
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     audit::{runs, verify},
     cli::{Check, Cli, Common, Format, Import, Listing, New},
     import,
+    observe::human,
     runbook::{self, Problem, problem::Severity},
     visible,
 };
@@ -37,6 +38,7 @@ pub fn check(check: &Check) -> Result<u8, Fault> {
             let files = check.runbooks.len();
             match errors {
                 0 => outln!("ok: {files} checked, {warnings} warnings"),
+                1 => outln!("1 error, {warnings} warnings in {files} files"),
                 _ => outln!("{errors} errors, {warnings} warnings in {files} files"),
             }
         }
@@ -82,26 +84,38 @@ pub fn runs(common: &Common, listing: &Listing) -> Result<u8, Fault> {
         outln!("no runs yet in {}; `ripcord run RUNBOOK` makes the first", dir.display());
         return Ok(0);
     }
-    outln!("{:<44} {:<20} {:<20} {:<24} OUTCOME", "RUN", "OPERATOR", "RUNBOOK", "TARGET");
-    for run in runs {
-        let status =
-            serde_json::to_value(run.status).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
-        let status = match (&run.broken, run.live, &run.at) {
-            (Some(broken), ..) => format!("BROKEN: {broken}"),
-            (None, true, at) => format!("live at {}", at.as_deref().unwrap_or("-")),
-            (None, false, Some(at)) => format!("{status} at {at}; ripcord resume"),
-            (None, false, None) => status,
-        };
-        let target = if run.context.is_empty() { "-".to_owned() } else { format!("{}/{}", run.context, run.namespace) };
-        outln!(
-            "{}",
-            visible::line(&format!("{:<44} {:<20} {:<20} {target:<24} {status}", run.run, run.operator, run.runbook))
-        );
+    let now = super::clock::now().wall;
+    let head = ["RUN", "WHEN", "RUNBOOK", "TARGET", "OPERATOR", "OUTCOME"].map(str::to_owned);
+    let rows: Vec<[String; 6]> = std::iter::once(head).chain(runs.iter().map(|run| cells(&dir, run, now))).collect();
+    let wide = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths = [0, 1, 2, 3, 4].map(wide);
+    for row in &rows {
+        let padded: String = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}  ")).collect();
+        outln!("{padded}{}", row[5]);
     }
     for gone in verify::holes(&dir) {
         outln!("{gone:<44} deleted: the ledger knows it, the disk does not");
     }
     Ok(0)
+}
+
+/// One run as a row: which, how long ago it began, what, where, who, and how it ended or stands.
+fn cells(dir: &Path, run: &runs::RunSummary, now: jiff::Timestamp) -> [String; 6] {
+    let status = serde_json::to_value(run.status).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
+    let status = match (&run.broken, run.live, &run.at) {
+        (Some(broken), ..) => format!("BROKEN: {broken}"),
+        (None, true, at) => format!("live at {}", at.as_deref().unwrap_or("-")),
+        (None, false, Some(at)) if super::demo::is_one(dir, &run.run) => format!("{status} at {at}; its demo is gone"),
+        (None, false, Some(at)) => format!("{status} at {at}; ripcord resume"),
+        (None, false, None) => status,
+    };
+    let target = if run.context.is_empty() { "-".to_owned() } else { format!("{}/{}", run.context, run.namespace) };
+    let when = match run.started.parse::<jiff::Timestamp>() {
+        Ok(at) => format!("{} ago", human::since(now, Some(at.min(now)))),
+        Err(_) => "-".to_owned(),
+    };
+    [run.run.clone(), when, run.runbook.clone(), target, run.operator.clone(), status]
+        .map(|cell| visible::line(&cell).into_owned())
 }
 
 /// A first runbook that passes `check`.
@@ -155,7 +169,7 @@ pub fn dry_run(opened: crate::engine::fact::Opened) -> Result<u8, Fault> {
             "{lane} {:indent$}{:<24} {risk:<11} {}",
             "",
             row.id.to_string(),
-            visible::line(row.step.title()),
+            visible::line(&run.text_for(&row.id, row.step.title())),
             indent = row.depth * 2
         );
         let lines = match run.intent_for(&row.id, None) {

@@ -46,7 +46,11 @@ struct Watch {
 
 /// Opens the panes; returns when they are left.
 pub fn open(common: &Common, args: &cli::Watch) -> Result<u8, Fault> {
-    drive::can_be_driven(&cli::Headless::default())?;
+    if !drive::has_terminal() {
+        return Err(Fault::usage(
+            "there is no terminal here, and `watch` is nothing but its panes; `ripcord run` has --headless",
+        ));
+    }
     let mut loaded = runbook::load_str("watch.yaml", BOOK)
         .map_err(|_| Fault::failed("the book of `watch` does not load (a bug)".to_owned()))?;
     loaded.book.panes.pods = Some(PaneFilter { selector: args.selector.clone(), ..PaneFilter::default() });

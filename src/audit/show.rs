@@ -94,7 +94,12 @@ pub(super) fn words(kind: &str, fact: &Value) -> String {
 fn closing(fact: &Value) -> String {
     let left: Vec<_> = fact["left"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let left = if left.is_empty() { String::new() } else { format!("; left: {}", left.join(", ")) };
-    let ended = format!("{} {}", text(fact, "status"), text(fact, "category"));
+    let status = match text(fact, "status").as_str() {
+        "rolledBack" => "rolled back".to_owned(),
+        "rollbackIncomplete" => "rollback incomplete".to_owned(),
+        status => status.to_owned(),
+    };
+    let ended = format!("{status} {}", text(fact, "category"));
     format!("{}{left}", ended.trim_end())
 }
 

@@ -24,6 +24,22 @@ use crate::{
 /// Why a step could not be rendered; it fails before its intent.
 pub type Unrendered = String;
 
+/// Each `${{ … }}` by itself; what cannot be filled in is named by the last word of its path.
+fn piecewise(text: &str, filled: impl Fn(&str) -> Option<String>) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(begin) = rest.find("${{") {
+        let Some(length) = rest[begin..].find("}}").map(|at| at + 2) else { break };
+        let (before, hole) = (&rest[..begin], &rest[begin..begin + length]);
+        let inside = hole.trim_start_matches("${{").trim_end_matches("}}").trim();
+        let name = inside.rsplit(['.', ' ']).next().unwrap_or(inside);
+        out.push_str(before);
+        out.push_str(&filled(hole).unwrap_or_else(|| format!("<{name}>")));
+        rest = &rest[begin + length..];
+    }
+    out + rest
+}
+
 impl Run {
     /// Exactly what the next attempt at a step would do, as its preview shows it.
     pub fn intent_for(&self, id: &StepId, selected: Option<&Selected>) -> Result<Intent, Unrendered> {
@@ -49,14 +65,16 @@ impl Run {
         })
     }
 
-    /// A title, doc or prompt with its values filled in; as written where they are not known yet.
+    /// A title, doc or prompt with its values filled in; `<name>` stands for one that is not known yet.
     pub fn text_for(&self, id: &StepId, text: &str) -> String {
         let Some(found) = path::find(self.book(), id) else { return text.to_owned() };
-        match expr::shown(text, &self.scope(id, None), &leaf_ids(found.book)) {
-            Ok(Value::String(text)) => text,
-            Ok(other) => other.to_string(),
-            Err(_) => text.to_owned(),
-        }
+        let (scope, ids) = (self.scope(id, None), leaf_ids(found.book));
+        let filled = |text: &str| match expr::shown(text, &scope, &ids) {
+            Ok(Value::String(text)) => Some(text),
+            Ok(other) => Some(other.to_string()),
+            Err(_) => None,
+        };
+        filled(text).unwrap_or_else(|| piecewise(text, filled))
     }
 
     /// The names in scope of a step, as `actions.md` lists them.

@@ -12,6 +12,8 @@ pub struct Dialog {
     pub raised: bool,
     /// Lines of its text that are scrolled away.
     pub down: usize,
+    /// The most that `down` ever was: what is further below nobody has read.
+    pub read: usize,
 }
 
 /// What a typed line is for.
@@ -95,9 +97,18 @@ pub enum Kind {
         yes: bool,
     },
     Help,
-    Trail {
-        up: usize,
-    },
+    Trail(TrailLook),
+}
+
+/// How the trail is looked at.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TrailLook {
+    /// Rows between the cursor and the newest.
+    pub up: usize,
+    /// What gates and guards read is listed too.
+    pub readings: bool,
+    pub filter: Edit,
+    pub typing: bool,
 }
 
 /// What a manual step wants to be shown.
@@ -143,7 +154,7 @@ impl Kind {
 
     /// A key pressed a moment too early could do harm here: what was typed before it opened is thrown away.
     pub fn acts(&self) -> bool {
-        !matches!(self, Self::Line { .. } | Self::Help | Self::Trail { .. } | Self::Quit { .. })
+        !matches!(self, Self::Line { .. } | Self::Help | Self::Trail(_) | Self::Quit { .. })
     }
 
     /// The typed line that has the keys now, if any.
@@ -155,6 +166,7 @@ impl Kind {
             Self::Approval { who, note, field, .. } => Some(if *field == 0 { who } else { note }),
             Self::Decision { answer: Some(Choosing { word: Some((_, typed)), at_word: true, .. }), .. } => Some(typed),
             Self::Decision { answer: Some(answer), .. } => Some(&mut answer.reason),
+            Self::Trail(look) if look.typing => Some(&mut look.filter),
             Self::Input { fields, row, .. } => fields.get_mut(*row).map(|(_, edit)| edit),
             _ => None,
         }

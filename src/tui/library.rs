@@ -10,7 +10,7 @@ use ratatui::{
 
 use super::{
     edit::Edit,
-    text::{fit, pad, wrap},
+    text::{fit, lines_more, pad, wrap},
     theme::{Theme, Tone},
 };
 use crate::visible;
@@ -50,6 +50,8 @@ pub struct Library {
     typing: bool,
     /// Where runbooks were looked for: shown when there are none.
     pub searched: String,
+    /// Why the last key led nowhere.
+    said: Option<String>,
 }
 
 /// What a key leads to.
@@ -77,16 +79,17 @@ impl Library {
 
     pub fn key(&mut self, key: KeyEvent) -> Next {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        self.said = None;
         match key.code {
             KeyCode::Char('c') if control => return Next::Leave,
-            KeyCode::Enter => {
-                let chosen = self.shown().get(self.at).map(|entry| entry.open.clone());
-                return chosen.filter(|open| *open != Open::Nothing).map_or(Next::Stay, Next::Open);
-            }
+            KeyCode::Enter => return self.enter(),
             KeyCode::Down => self.step(1),
             KeyCode::Up => self.step(-1),
             KeyCode::PageDown => self.step(10),
             KeyCode::PageUp => self.step(-10),
+            KeyCode::Char('d') if control => self.step(10),
+            KeyCode::Char('u') if control && self.typing => self.filter.clear(),
+            KeyCode::Char('u') if control => self.step(-10),
             _ if self.typing => self.type_in(key),
             KeyCode::Char('q') => return Next::Leave,
             KeyCode::Char('j') => self.step(1),
@@ -95,9 +98,21 @@ impl Library {
             KeyCode::Char('G') => self.step(isize::MAX / 2),
             KeyCode::Char('/') => self.typing = true,
             KeyCode::Esc if !self.filter.text.is_empty() => self.filter.clear(),
-            KeyCode::Esc => return Next::Leave,
-            _ => {}
+            KeyCode::Esc => self.said = Some("q leaves".into()),
+            _ => self.said = Some("here: Enter opens, j k g G move, / searches, q leaves; a run has more keys".into()),
         }
+        Next::Stay
+    }
+
+    /// Opens what is under the cursor, or says why it cannot be.
+    fn enter(&mut self) -> Next {
+        let Some(entry) = self.shown().get(self.at).map(|entry| (*entry).clone()) else { return Next::Stay };
+        if entry.open != Open::Nothing {
+            return Next::Open(entry.open);
+        }
+        let why =
+            if entry.warning.is_empty() { entry.about.lines().last().unwrap_or_default() } else { &entry.warning };
+        self.said = Some(format!("not opened: {why}"));
         Next::Stay
     }
 
@@ -135,7 +150,9 @@ pub fn draw(frame: &mut Frame<'_>, library: &Library, theme: &Theme) {
     let at = library.at.min(shown.len().saturating_sub(1));
     draw_list(frame, list, library, theme, &shown, at);
     draw_about(frame, about, theme, shown.get(at).copied());
-    let keys = if library.typing {
+    let keys = if let Some(said) = &library.said {
+        format!(" {}", visible::line(said))
+    } else if library.typing {
         format!(" / {}_   Enter opens, Esc clears", library.filter.text)
     } else {
         " Enter opens  j k move  / search  q leave     ripcord --help: everything else".to_owned()
@@ -210,7 +227,11 @@ fn draw_about(frame: &mut Frame<'_>, area: Rect, theme: &Theme, entry: Option<&E
         }
         lines.extend(wrap(&visible::text(&entry.about), room).into_iter().map(|line| Line::from(format!(" {line}"))));
     }
-    lines.truncate(usize::from(area.height.saturating_sub(2)));
+    let rows = usize::from(area.height.saturating_sub(2));
+    let below = lines.len().saturating_sub(rows);
+    let more = if below > 0 { format!(" {} ", lines_more(below)) } else { String::new() };
+    lines.truncate(rows);
+    let block = block.title_bottom(Line::from(more).right_aligned());
     frame.render_widget(Paragraph::new(lines).block(block), area);
 }
 
@@ -273,6 +294,23 @@ mod tests {
         assert_eq!(press(&mut library, "\n"), Next::Open(Open::Resume("r1".into())));
         assert_eq!(press(&mut library, "/emer\n"), Next::Open(Open::Run("rollback".into())));
         assert_eq!(library.shown().len(), 1);
+    }
+
+    #[test]
+    fn a_key_that_leads_nowhere_says_why_and_esc_does_not_leave() {
+        let mut library = library();
+        let elsewhere =
+            Entry { about: "r2 by ada.\nIts own terminal drives it.".into(), name: "zz".into(), ..Entry::default() };
+        library.entries.push(elsewhere);
+        assert_eq!(press(&mut library, "G\n"), Next::Stay);
+        assert!(screen(&library, 80, 20).contains("not opened: Its own terminal drives it."));
+        assert_eq!(library.key(KeyEvent::from(KeyCode::Esc)), Next::Stay);
+        assert!(screen(&library, 80, 20).contains(" q leaves"));
+        assert_eq!(press(&mut library, "?"), Next::Stay);
+        assert!(screen(&library, 80, 20).contains("Enter opens, j k"));
+        press(&mut library, "/ab");
+        library.key(KeyEvent::new(KeyCode::Char('u'), KeyModifiers::CONTROL));
+        assert_eq!(library.filter.text, "");
     }
 
     #[test]

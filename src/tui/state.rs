@@ -97,13 +97,16 @@ impl Seen {
     }
 }
 
-/// How far each scrolled text reaches, as the last frame had it: no key scrolls past an end.
+/// How far each scrolled text reaches, as the last frame had it: no key scrolls past an end, and none answers what
+/// had no room on the screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reach {
     pub step: usize,
     pub dialog: usize,
     /// Rows of the output pane.
     pub output: usize,
+    /// There was room for one message only.
+    pub too_small: bool,
 }
 
 /// A line of the trail as it was printed when it became durable.
@@ -111,6 +114,8 @@ pub struct Reach {
 pub struct TrailLine {
     pub sequence: u64,
     pub text: String,
+    /// It only says what a gate or a guard read.
+    pub reads: bool,
 }
 
 /// What the server says a step would change, asked when its preview was opened.
@@ -176,9 +181,8 @@ impl Ui {
         Self { now, ..Self::default() }
     }
 
-    /// `reads`: it only says what a gate or a guard read.
-    pub fn remember(&mut self, line: TrailLine, reads: bool) {
-        if !reads {
+    pub fn remember(&mut self, line: TrailLine) {
+        if !line.reads {
             self.last_act = Some(line.clone());
         }
         if self.trail.len() >= 2_000 {

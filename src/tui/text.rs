@@ -96,6 +96,18 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
+/// `1 more line`, `2 more lines`.
+pub fn lines_more(count: usize) -> String {
+    format!("{count} more line{}", if count == 1 { "" } else { "s" })
+}
+
+/// What is left of a time, as a clock has it: `6:36`, `1:59:50`.
+pub fn clock(left: jiff::SignedDuration) -> String {
+    let secs = left.as_secs().max(0);
+    let (hours, minutes, seconds) = (secs / 3600, secs / 60 % 60, secs % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,6 +119,13 @@ mod tests {
         assert!(fit_middle("ml-api-canary-66c4d9-hw8zt", 16).ends_with("hw8zt"));
         assert_eq!(pad("ab", 4), "ab  ");
         assert_eq!(spread("left", "r", 6), "left r");
+    }
+
+    #[test]
+    fn counts_and_times_read_as_a_person_says_them() {
+        assert_eq!((lines_more(1), lines_more(2)), ("1 more line".into(), "2 more lines".into()));
+        let left = |secs| clock(jiff::SignedDuration::from_secs(secs));
+        assert_eq!((left(396), left(7_190), left(-3)), ("6:36".into(), "1:59:50".into(), "0:00".into()));
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod demo;
 #[cfg(feature = "app")]
 mod demo_console;
 mod desk;
+mod desk_console;
 #[cfg(feature = "app")]
 mod effects;
 #[cfg(feature = "app")]

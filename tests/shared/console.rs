@@ -148,6 +148,11 @@ impl Console {
         panic!("«{key}» does not lead to «{text}»:\n{}", self.text());
     }
 
+    /// As `kill -9` does; nothing is said and nothing is given back.
+    pub async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
     /// How it ended, the screen read to its end.
     pub async fn ended(mut self) -> i32 {
         let mut bytes = [0; 8192];

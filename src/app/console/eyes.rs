@@ -27,7 +27,7 @@ use crate::{
     pace,
     redact::Redactor,
     runbook::{
-        model::{Action, PaneFilter, PortForward, Runbook},
+        model::{Action, BaselineSpec, PaneFilter, PortForward, Runbook},
         value::StepId,
     },
     tui::{
@@ -73,6 +73,8 @@ pub struct Eyes {
     watches: Option<WatchHub>,
     logs: Option<LogHub>,
     spec: PaneSpec,
+    /// What the runbook asked for: what `:ns` of its own namespace comes back to.
+    own: Option<PaneSpec>,
     follow: Option<PaneFilter>,
     /// What the logs pane shows, and from when on.
     shown: Option<(LogsOf, bool)>,
@@ -101,6 +103,7 @@ impl Eyes {
             watches: None,
             logs: None,
             spec,
+            own: None,
             follow,
             shown: None,
             since: None,
@@ -181,6 +184,7 @@ impl Eyes {
             self.spec.namespace.clone_from(&cluster.namespace);
         }
         self.heed_the_kubeconfig(cluster.clone());
+        self.own = Some(self.spec.clone());
         self.cluster = Some(cluster);
         self.watch();
         if let Some(selector) = self.follow.as_ref().and_then(|follow| follow.selector.clone()) {
@@ -217,7 +221,8 @@ impl Eyes {
 
     /// The panes look elsewhere; the run's target stays.
     fn namespace(&mut self, name: String) {
-        self.spec = PaneSpec { namespace: name, pods: None, workloads: WorkloadChoice::All };
+        let own = self.own.clone().filter(|own| own.namespace == name);
+        self.spec = own.unwrap_or(PaneSpec { namespace: name, pods: None, workloads: WorkloadChoice::All });
         self.watch();
     }
 
@@ -345,7 +350,8 @@ pub fn has_cluster(run: &Run) -> bool {
     let target = &run.opened().target;
     let panes = &book.panes;
     let asked = panes.pods.is_some() || panes.events.is_some() || panes.logs.is_some() || !panes.workloads.is_empty();
-    asked || book.baseline.is_some() || !target.context.is_empty() || !target.namespace.is_empty() || natively(book)
+    let compared = book.baseline.as_ref().is_some_and(|baseline| !matches!(baseline, BaselineSpec::None(_)));
+    asked || compared || !target.context.is_empty() || !target.namespace.is_empty() || natively(book)
 }
 
 fn natively(book: &Runbook) -> bool {

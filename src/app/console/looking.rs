@@ -50,6 +50,8 @@ pub struct Looking {
     terminate: Signal,
     stale: bool,
     drawn: Instant,
+    /// Without it a dialog that is deaf for a moment would stay deaf.
+    began: Instant,
 }
 
 impl Looking {
@@ -75,6 +77,7 @@ impl Looking {
             terminate: signal(SignalKind::terminate()).map_err(terminal)?,
             stale: true,
             drawn: Instant::now(),
+            began: Instant::now(),
         })
     }
 
@@ -114,6 +117,7 @@ impl Looking {
 
     fn event(&mut self, event: Event) -> Vec<Act> {
         self.ui.now = clock::now().wall;
+        self.ui.boot_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         match event {
             Event::Key(key) if key.kind != KeyEventKind::Release => update::key(&mut self.ui, &self.run, key),
             Event::Paste(text) => {

@@ -2,6 +2,7 @@
 
 pub mod answering;
 pub mod eyes;
+mod kept;
 pub mod looking;
 mod redacted;
 pub mod shell;
@@ -102,6 +103,7 @@ pub async fn drive(mut live: Live, theme: Theme, command: Option<Command>) -> Re
     let answering = Answering::default();
     let mut this =
         Console { live, ui, theme, screen, eyes, words, answering, left, anchored, refused, stale, drawn, began };
+    kept::read_back(&this.live.run_dir(), &mut this.ui.seen.output);
     for (receipt, facts) in std::mem::take(&mut this.live.first) {
         this.remember(clock::now(), &receipt, &facts);
     }
@@ -322,7 +324,7 @@ impl Console {
             let value = serde_json::from_str(&clean).unwrap_or_default();
             let text = show::fact_line(receipt.sequence, now.wall, &value);
             let reads = matches!(fact, Fact::GateSample { .. } | Fact::GuardSample { .. });
-            self.ui.remember(TrailLine { sequence: receipt.sequence, text }, reads);
+            self.ui.remember(TrailLine { sequence: receipt.sequence, text, reads });
         }
     }
 

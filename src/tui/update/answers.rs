@@ -5,7 +5,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use super::{
     ask_line,
     dialogs::{moved, yes_no},
-    quit, ripcord, show,
+    palette, ripcord, show,
 };
 use crate::{
     engine::{
@@ -20,8 +20,7 @@ use crate::{
     tui::{
         dialog::{Choosing, Evidence, Kind, Line},
         edit::Edit,
-        look::Look,
-        state::{Act, Pane, Ui},
+        state::{Act, Ui},
     },
 };
 
@@ -85,7 +84,8 @@ pub fn approval(
             Some(vec![Act::CommandAs(name, Command::Approve { step: step.clone(), note })])
         }
         _ if refuses => {
-            ask_line(ui, Line::Refuse { step: step.clone(), who: name });
+            let text = Edit::of(note.text.clone()); // what was typed may be the reason already
+            show(ui, Kind::Line { line: Line::Refuse { step: step.clone(), who: name }, text });
             Some(Vec::new())
         }
         _ => None,
@@ -139,7 +139,7 @@ pub fn failure(ui: &mut Ui, run: &Run, step: &StepId, row: &mut usize, code: Key
             Vec::new()
         }
         FailureOption::Abort => {
-            show(ui, Kind::Line { line: Line::Abort, text: Edit::of(format!("{step} failed")) });
+            show(ui, Kind::Line { line: Line::Abort, text: Edit::default() });
             Vec::new()
         }
     })
@@ -178,7 +178,7 @@ pub fn guard(ui: &mut Ui, run: &Run, guard: usize, row: &mut usize, code: KeyCod
 
 pub fn line(ui: &mut Ui, run: &Run, line: Line, text: &str) -> Vec<Act> {
     if line == Line::Palette {
-        return palette(ui, run, text);
+        return palette::run(ui, run, text);
     }
     if text.is_empty() {
         ui.status = Some("this needs words; nothing was done".into());
@@ -197,41 +197,6 @@ pub fn line(ui: &mut Ui, run: &Run, line: Line, text: &str) -> Vec<Act> {
         Line::BreakGlass(_) => Act::Command(Command::BreakGlass { why }),
         Line::Palette => return Vec::new(),
     }]
-}
-
-fn palette(ui: &mut Ui, run: &Run, text: &str) -> Vec<Act> {
-    let (word, rest) = text.split_once(' ').map_or((text, ""), |(word, rest)| (word, rest.trim()));
-    if let Some(acts) = super::pods::words(ui, word, rest) {
-        return acts;
-    }
-    match (word, rest) {
-        ("q" | "quit", _) => return quit(ui, run),
-        ("note", "") => ask_line(ui, Line::Note),
-        ("note", text) => return vec![Act::Command(Command::Note { text: text.to_owned() })],
-        ("abort", "") => ask_line(ui, Line::Abort),
-        ("abort", why) => return vec![Act::Command(Command::Abort { why: why.to_owned() })],
-        ("trail", _) => show(ui, Kind::Trail { up: 0 }),
-        ("alerts", _) => ui.open_over(Pane::Alerts),
-        ("help", _) => show(ui, Kind::Help),
-        ("ns", _) if !ui.has_cluster => ui.status = Some("this run looks at no cluster".into()),
-        ("ns", "") => ui.status = Some(format!("the panes look at {}; :ns NAME", ui.seen.cluster.namespace)),
-        ("ns", name) => return vec![Act::Look(Look::Namespace(name.to_owned()))],
-        ("ctx", _) => {
-            ui.status = Some(format!(
-                "the run is pinned to {}; another context is another run: ripcord run --context NAME",
-                run.opened().target.context
-            ));
-        }
-        ("runbook", _) => {
-            ui.status = Some(format!("{}; another runbook is another run: q, then ripcord", run.opened().runbook_path));
-        }
-        (other, _) => {
-            ui.status = Some(format!(
-                "«{other}» is no command; there are note, ns, describe, yaml, logs, since, forward, ctx, runbook, alerts, trail, abort, help, q"
-            ));
-        }
-    }
-    Vec::new()
 }
 
 pub fn checklist(ui: &mut Ui, run: &Run, step: StepId, mut row: usize, code: KeyCode) -> Vec<Act> {
@@ -343,7 +308,7 @@ pub fn failure_options(run: &Run, step: &StepId) -> Vec<(char, &'static str, Fai
         (choices.retry, 'r', "RETRY: try it again", FailureOption::Retry),
         (choices.skip, 's', "SKIP: go on without it, with a reason", FailureOption::Skip),
         (choices.rollback, 'b', "ROLLBACK: the way back", FailureOption::Rollback),
-        (true, 'q', "ABORT: stop here", FailureOption::Abort),
+        (true, 'A', "ABORT: stop here, with a reason", FailureOption::Abort),
     ];
     all.into_iter().filter(|(open, ..)| *open).map(|(_, key, words, option)| (key, words, option)).collect()
 }

@@ -2,12 +2,12 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::{answers, leaves, ripcord};
+use super::{answers, leaves, palette, ripcord, trail};
 use crate::{
     engine::{Command, Run},
     runbook::model::Risk,
     tui::{
-        dialog::{Dialog, Kind},
+        dialog::{Dialog, Kind, Line},
         state::{Act, Ui},
     },
 };
@@ -34,10 +34,14 @@ pub fn key(ui: &mut Ui, run: &Run, mut dialog: Dialog, key: KeyEvent) -> Vec<Act
         ui.dialog = Some(dialog);
         return Vec::new();
     }
+    if let Kind::Trail(look) = dialog.kind {
+        return trail::key(ui, look, key);
+    }
     if leaves(key) {
         return Vec::new(); // closed: what it asked stays asked
     }
     if scrolled(&mut dialog.down, ui.reach.dialog, key.code) {
+        dialog.read = dialog.read.max(dialog.down);
         ui.dialog = Some(dialog);
         return Vec::new();
     }
@@ -113,7 +117,7 @@ fn choose(ui: &mut Ui, run: &Run, mut dialog: Dialog, key: KeyEvent) -> Vec<Act>
     let code = key.code;
     let answered = match &mut dialog.kind {
         Kind::Help => return help(ui, dialog, code),
-        Kind::Trail { up } => scroll_trail(up, code),
+        Kind::Trail(_) => None, // has its own keys
         Kind::Quit { yes } => yes_no(yes, code).map(|yes| if yes { vec![Act::Quit] } else { Vec::new() }),
         Kind::Shell { pod, containers, at, yes } => answers::shell(pod, containers, at, yes, code),
         Kind::Ripcord { why, yes } => yes_no(yes, code).map(|yes| {
@@ -121,7 +125,18 @@ fn choose(ui: &mut Ui, run: &Run, mut dialog: Dialog, key: KeyEvent) -> Vec<Act>
             if yes { vec![Act::Command(command)] } else { Vec::new() }
         }),
         Kind::Confirm { step, word, typed, yes, selected } => {
-            answers::confirm(step, word.as_deref(), typed, yes, selected.as_ref(), code)
+            let said = answers::confirm(step, word.as_deref(), typed, yes, selected.as_ref(), code);
+            let goes = said.as_ref().is_some_and(|acts| matches!(acts[..], [Act::Command(Command::Confirm { .. })]));
+            if goes && dialog.read < ui.reach.dialog {
+                ui.status = Some("PgDn first: what would run goes on below; nothing runs unread".into());
+                None
+            } else {
+                said
+            }
+        }
+        Kind::Line { line: Line::Palette, text } if code == KeyCode::Tab => {
+            palette::complete(ui, text);
+            None
         }
         Kind::Line { line, text } => {
             (code == KeyCode::Enter).then(|| answers::line(ui, run, line.clone(), text.text.trim()))
@@ -140,6 +155,10 @@ fn choose(ui: &mut Ui, run: &Run, mut dialog: Dialog, key: KeyEvent) -> Vec<Act>
     match answered {
         Some(acts) => acts,
         None => {
+            let asks = !matches!(dialog.kind, Kind::Quit { .. }) && dialog.kind.edit().is_none();
+            if code == KeyCode::Char('q') && asks && ui.status.is_none() {
+                ui.status = Some("Esc puts this aside; q then leaves".into());
+            }
             ui.dialog = Some(dialog);
             Vec::new()
         }
@@ -155,16 +174,4 @@ fn help(ui: &mut Ui, mut dialog: Dialog, code: KeyCode) -> Vec<Act> {
     }
     ui.dialog = Some(dialog);
     Vec::new()
-}
-
-fn scroll_trail(up: &mut usize, code: KeyCode) -> Option<Vec<Act>> {
-    match code {
-        KeyCode::Char('k') | KeyCode::Up => *up += 1,
-        KeyCode::Char('j') | KeyCode::Down => *up = up.saturating_sub(1),
-        KeyCode::Char('g') => *up = usize::MAX / 2,
-        KeyCode::Char('G') => *up = 0,
-        KeyCode::Char('q' | '@') => return Some(Vec::new()),
-        _ => {}
-    }
-    None
 }

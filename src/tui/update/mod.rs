@@ -3,18 +3,23 @@
 mod answers;
 mod copy;
 mod dialogs;
+pub mod palette;
 mod panes;
 mod pods;
 #[cfg(test)]
 mod tests;
+mod trail;
+mod why_not;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 pub use answers::{FailureOption, UNKNOWN_OPTIONS, failure_options};
 pub use panes::looked_at;
+pub use trail::listed;
+pub use why_not::why_not;
 
 use super::{
-    dialog::{Dialog, Evidence, Kind, Line},
+    dialog::{Dialog, Evidence, Kind, Line, TrailLook},
     edit::Edit,
     keymap::{self, Cmd},
     state::{Act, Preview, Ui},
@@ -26,7 +31,7 @@ use crate::{
         state::{Lane, Phase},
     },
     runbook::{
-        model::{Action, InputField, Pick},
+        model::{Action, InputField, Pick, Risk},
         value::StepId,
     },
 };
@@ -34,6 +39,9 @@ use crate::{
 /// A key, wherever it belongs.
 pub fn key(ui: &mut Ui, run: &Run, key: KeyEvent) -> Vec<Act> {
     ui.status = None;
+    if ui.reach.too_small {
+        return unseen(key);
+    }
     if ui.typing.is_some() {
         panes::filter_key(ui, key);
         return Vec::new();
@@ -48,8 +56,21 @@ pub fn key(ui: &mut Ui, run: &Run, key: KeyEvent) -> Vec<Act> {
     acts
 }
 
+/// Nothing is answered that cannot be read: below the least size a key only leaves.
+fn unseen(key: KeyEvent) -> Vec<Act> {
+    match (key.code, key.modifiers.contains(KeyModifiers::CONTROL)) {
+        (KeyCode::Char('c'), true) => vec![Act::Quit],
+        (KeyCode::Char('z'), true) => vec![Act::Suspend],
+        _ => Vec::new(),
+    }
+}
+
 /// A paste never confirms: it only fills a line.
 pub fn paste(ui: &mut Ui, text: &str) {
+    if ui.reach.too_small {
+        return;
+    }
+    let text = text.trim_end_matches(['\r', '\n']); // the end of a copied line is none of it
     if let Some(edit) = &mut ui.typing {
         edit.insert(text);
         panes::apply_filter(ui);
@@ -101,13 +122,15 @@ fn over(kind: &Kind, asks: &[Ask], run: &Run) -> bool {
             !asks.iter().any(|ask| matches!(ask, Ask::Guard { guard: at, .. } if at == guard))
         }
         Kind::Line { line: Line::BreakGlass(_), .. } => !asks.iter().any(|ask| matches!(ask, Ask::Calendar { .. })),
+        // What a closed trail would refuse is not asked for; nothing is typed in vain.
+        Kind::Line { line, .. } if run.is_closed() => *line != Line::Palette,
         Kind::Ripcord { .. } => run.is_closed() || run.lane() == Lane::Rollback,
         kind => kind.step().is_some_and(|step| !asks.iter().any(|ask| ask.step() == Some(step))),
     }
 }
 
 fn show(ui: &mut Ui, kind: Kind) {
-    ui.dialog = Some(Dialog { kind, opened: ui.boot_ms, raised: false, down: 0 });
+    ui.dialog = Some(Dialog { kind, opened: ui.boot_ms, raised: false, down: 0, read: 0 });
 }
 
 fn ask_line(ui: &mut Ui, line: Line) {
@@ -115,9 +138,13 @@ fn ask_line(ui: &mut Ui, line: Line) {
 }
 
 fn command(ui: &mut Ui, run: &Run, cmd: Cmd) -> Vec<Act> {
+    if let Some(why) = why_not(ui, run, cmd) {
+        ui.status = Some(why);
+        return Vec::new();
+    }
     match cmd {
         Cmd::Help => show(ui, Kind::Help),
-        Cmd::Trail => show(ui, Kind::Trail { up: 0 }),
+        Cmd::Trail => show(ui, Kind::Trail(TrailLook::default())),
         Cmd::Palette => ask_line(ui, Line::Palette),
         Cmd::Note => ask_line(ui, Line::Note),
         Cmd::Quit => return quit(ui, run),
@@ -144,14 +171,17 @@ fn quit(ui: &mut Ui, run: &Run) -> Vec<Act> {
 
 /// The one way to the way back: its preview. Nothing else in the console begins it.
 fn ripcord(ui: &mut Ui, run: &Run, why: &str) {
-    if run.is_closed() {
-        ui.status = Some("this run is over; `ripcord rollback RUN` opens its way back".into());
-    } else if run.lane() == Lane::Rollback {
-        ui.status = Some("the way back is under way already".into());
-    } else if run.writes_begun() && !run.has_lane() {
-        ui.status = Some("this runbook has no way back (no rollback:, no baseline); :abort stops it".into());
-    } else {
-        show(ui, Kind::Ripcord { why: why.to_owned(), yes: false });
+    match why_not(ui, run, Cmd::Ripcord) {
+        Some(why_not) => ui.status = Some(why_not),
+        None => {
+            // The trail says which guard it was about, also where a person was quicker than its offer.
+            let tripped = run.guards().iter().filter(|guard| !guard.dismissed).find_map(|guard| guard.tripped.as_ref());
+            let why = match tripped.filter(|detail| !why.contains(detail.as_str())) {
+                Some(detail) => format!("{why}; a guard said: {detail}"),
+                None => why.to_owned(),
+            };
+            show(ui, Kind::Ripcord { why, yes: false });
+        }
     }
 }
 
@@ -163,13 +193,21 @@ fn answer(ui: &mut Ui, run: &Run) -> Vec<Act> {
         Some(Ask::Start) => return vec![Act::Command(Command::Start)],
         Some(ask) => return open(ui, run, ask),
         None => {
-            ui.status = Some(match (run.is_closed(), run.phase(), run.current()) {
-                (true, ..) => "the run is over; q leaves".into(),
-                (_, Phase::Busy(_) | Phase::Verifying { .. }, Some(step)) => {
+            ui.status = Some(match (run.phase(), run.current()) {
+                (Phase::Busy(_) | Phase::Verifying { .. }, Some(step)) if can_be_pulled(ui, run) => {
                     format!("{step} is at work; z stops it and leads back")
                 }
-                (_, Phase::RetryAt(_), Some(step)) => format!("{step} will be tried again by itself; s skips it"),
-                (_, Phase::Cancelling { .. }, Some(step)) => format!("{step} was told to stop; waiting for its end"),
+                (Phase::Busy(_) | Phase::Verifying { .. }, Some(step)) if run.writes_begun() => {
+                    format!("{step} is at work; :abort stops it")
+                }
+                (Phase::Busy(_) | Phase::Verifying { .. }, Some(step)) => {
+                    format!("{step} is at work; z stops it and ends the run: nothing was written yet")
+                }
+                (Phase::RetryAt(_), Some(step)) => format!("{step} will be tried again by itself; s skips it"),
+                (Phase::Cancelling { .. }, Some(step)) => format!("{step} was told to stop; waiting for its end"),
+                (Phase::Capturing, _) => "the target's state is being recorded, for the way back".into(),
+                (Phase::Comparing(_), _) => "the target is being held against its baseline".into(),
+                _ if run.is_closed() => "the run is over; q leaves".into(),
                 _ => "nothing waits to be run".into(),
             });
         }
@@ -177,11 +215,20 @@ fn answer(ui: &mut Ui, run: &Run) -> Vec<Act> {
     Vec::new()
 }
 
+/// `z` leads back from here.
+pub fn can_be_pulled(ui: &Ui, run: &Run) -> bool {
+    run.is_armed() && why_not(ui, run, Cmd::Ripcord).is_none()
+}
+
 fn open(ui: &mut Ui, run: &Run, ask: &Ask) -> Vec<Act> {
     let mut acts = Vec::new();
     let kind = match ask {
         Ask::Start => return acts,
         Ask::Calendar { reason } => Kind::Line { line: Line::BreakGlass(reason.clone()), text: Edit::default() },
+        Ask::Confirm { intent, .. } if run.opened().read_only && intent.risk >= Risk::Write => {
+            ui.status = Some(format!("this session is read-only and {} writes; c copies its command", intent.step));
+            return acts;
+        }
         Ask::Confirm { intent, typed } => {
             if matches!(intent.action, Action::Kubernetes(_) | Action::Helm(_)) {
                 ui.preview = Some(Preview { step: intent.step.clone(), lines: None });
@@ -258,7 +305,7 @@ fn mark(ui: &mut Ui, run: &Run) {
 
 fn skip(ui: &mut Ui, run: &Run) {
     let Some(id) = run.current().cloned() else {
-        ui.status = Some("the run has not begun: press r to start".into());
+        ui.status = Some("there is no step to skip".into());
         return;
     };
     if run.step(&id).is_some_and(|step| step.common.required) {

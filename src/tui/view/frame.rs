@@ -1,112 +1,42 @@
-//! The first row and the last two: where we are, what was recorded last, which keys there are. And, on a small
-//! screen, the tabs and the readings in brief.
+//! The last rows: what must not be overlooked, what was recorded last, which keys there are. And, on a small screen, the
+//! tabs and the readings in brief.
 
 use ratatui::{
+    style::Modifier,
     text::{Line, Span, Text},
     widgets::Paragraph,
 };
 
 use super::{Scene, live, metrics};
 use crate::{
-    engine::{fact::RunStatus, state::Lane},
+    engine::Ask,
     tui::{
-        keymap::TABLE,
+        dialog::Kind,
+        keymap::{Cmd, TABLE},
         state::Pane,
-        text::{fit, fit_middle, width},
-        theme::{Tone, run_word},
+        text::{fit, spread, width},
+        theme::Tone,
+        update::{can_be_pulled, why_not},
     },
     visible,
 };
 
-/// Who, where and in which mode on the left; what is alive, how the run stands and the time on the right, always.
-pub fn header<'a>(scene: &Scene<'_>, columns: u16) -> Paragraph<'a> {
-    let columns = usize::from(columns);
-    let (status, tone) = status(scene);
-    let clock = scene.ui.now.strftime("  %H:%M:%SZ ").to_string();
-    let mut right = health(scene);
-    right.extend([Span::styled(status, scene.theme.tone(tone)), Span::raw(clock)]);
-    let taken: usize = right.iter().map(|span| width(&span.content)).sum();
-    let mut spans = left(scene, columns.saturating_sub(taken + 1));
-    let used: usize = spans.iter().map(|span| width(&span.content)).sum();
-    spans.push(Span::raw(" ".repeat(columns.saturating_sub(used + taken))));
-    spans.extend(right);
-    Paragraph::new(Line::from(spans))
-}
-
-/// The target never goes; what comes after it is cut where there is no room.
-fn left<'a>(scene: &Scene<'_>, room: usize) -> Vec<Span<'a>> {
-    let opened = scene.run.opened();
-    let target = match (opened.target.context.as_str(), opened.target.namespace.as_str()) {
-        ("", "") => "no cluster".to_owned(),
-        ("", namespace) => namespace.to_owned(),
-        (context, namespace) => format!("{context}/{namespace}"),
-    };
-    let mode = match (opened.read_only, scene.run.lane()) {
-        _ if scene.ui.watching => ("WATCH", Tone::Plain),
-        _ if scene.run.is_closed() => ("OVER", Tone::Dim),
-        (true, _) => ("READ-ONLY", Tone::Warn),
-        (false, Lane::Rollback) => ("ROLLING BACK", Tone::Bad),
-        (false, Lane::Forward) if scene.run.is_armed() => ("WRITE, z armed", Tone::Warn),
-        (false, Lane::Forward) => ("WRITE", Tone::Plain),
-    };
-    let mark = if opened.target.protected { " PROD " } else { " " };
-    let target = fit_middle(&visible::line(&target), room.saturating_sub(mark.len() + 1 + mode.0.len() + 2));
-    let first = if opened.target.protected {
-        Span::styled(format!("{mark}{target} "), scene.theme.band())
-    } else {
-        Span::raw(format!("{mark}{target} "))
-    };
-    let mut spans = vec![first, Span::raw(" "), Span::styled(mode.0, scene.theme.tone(mode.1))];
-    let mut further = vec![];
-    if scene.ui.frozen.is_some() {
-        further.push(("  FROZEN".to_owned(), Tone::Warn));
-    }
-    if let Some(why) = scene.run.break_glass() {
-        further.push((format!("  GLASS BROKEN: {}", visible::line(why)), Tone::Bad));
-    }
-    further.push((format!("  {}", visible::line(&opened.operator.name)), Tone::Plain));
-    for (words, tone) in further {
-        let used: usize = spans.iter().map(|span| width(&span.content)).sum();
-        let words = fit(&words, room.saturating_sub(used));
-        if width(&words) > 3 {
-            spans.push(Span::styled(words, scene.theme.tone(tone)));
+/// What must not be overlooked, whatever fills the screen: asked, and put aside or not seen yet. With its key.
+pub fn urgent(scene: &Scene<'_>) -> Option<(String, &'static str)> {
+    scene.run.asks(None).iter().find_map(|ask| match ask {
+        Ask::Guard { detail, .. } => Some((format!("GUARD offers the way back: {detail}"), "r answers  z leads back")),
+        Ask::Failure { step, reason, .. } => Some((format!("FAILED: {step} ({reason})"), "r what now")),
+        Ask::Unknown { step, .. } => {
+            Some((format!("UNKNOWN: {step}, verify before retry"), "r says what became of it"))
         }
-    }
-    spans
+        Ask::Calendar { reason } => Some((format!("CLOSED: {reason}"), "r breaks the glass")),
+        _ => None,
+    })
 }
 
-/// `api ok 1s | prom ok 9s | ALERT …`: what the panes rest on.
-fn health<'a>(scene: &Scene<'_>) -> Vec<Span<'a>> {
-    let seen = scene.ui.shown();
-    let now = scene.ui.shown_at();
-    let mut words: Vec<(String, Tone)> = Vec::new();
-    if scene.ui.has_cluster {
-        words.push(live::header(&scene.live()));
-    }
-    words.extend(seen.metrics.word(now).map(|(word, of)| (word, of.into())));
-    words.extend(seen.alerts.word(now).map(|(word, of)| (word, of.into())));
-    words.extend(forwards(&scene.ui.forwards));
-    let mut spans = Vec::new();
-    for (word, tone) in words {
-        spans.push(Span::styled(fit(&word, 34), scene.theme.tone(tone)));
-        spans.push(Span::raw("  "));
-    }
-    spans
-}
-
-/// One that leads nowhere comes first; more than one are counted.
-fn forwards(open: &[(String, bool)]) -> Option<(String, Tone)> {
-    let (first, up) = open.iter().min_by_key(|(_, up)| *up)?;
-    let more = if open.len() > 1 { format!(" +{}", open.len() - 1) } else { String::new() };
-    Some((format!("{}{more}", fit(first, 34 - more.len())), if *up { Tone::Plain } else { Tone::Bad }))
-}
-
-fn status(scene: &Scene<'_>) -> (&'static str, Tone) {
-    match scene.run.status() {
-        _ if scene.ui.watching => ("", Tone::Plain),
-        RunStatus::Open if !scene.run.is_started() => ("not begun", Tone::Dim),
-        status => run_word(status),
-    }
+pub fn urgent_line<'a>(scene: &Scene<'_>, (what, keys): &(String, &str), columns: u16) -> Line<'a> {
+    let text = spread(&format!(" {}", visible::line(what)), &format!("  {keys} "), usize::from(columns));
+    Line::styled(text, scene.theme.tone(Tone::Bad).add_modifier(Modifier::REVERSED))
 }
 
 pub fn footer<'a>(scene: &Scene<'_>, columns: u16) -> Paragraph<'a> {
@@ -116,7 +46,7 @@ pub fn footer<'a>(scene: &Scene<'_>, columns: u16) -> Paragraph<'a> {
     } else if let Some(status) = &scene.ui.status {
         Line::styled(fit(&format!(" {}", visible::line(status)), columns), scene.theme.tone(Tone::Warn))
     } else {
-        Line::from(fit(&format!(" {}", bar(scene)), columns))
+        Line::from(fit(&format!(" {}", bar(scene, columns)), columns))
     };
     Paragraph::new(Text::from(vec![last_act(scene, columns), keys]))
 }
@@ -140,28 +70,61 @@ fn last_act<'a>(scene: &Scene<'_>, columns: usize) -> Line<'a> {
     }
 }
 
-/// The keys that mean something where the focus is.
-fn bar(scene: &Scene<'_>) -> String {
-    let here = TABLE.iter().filter(|entry| entry.at.holds(scene.ui));
-    let keys = here.filter_map(|entry| {
-        let key = entry.keys.split(',').next().unwrap_or_default();
-        Some(format!("{key} {}", entry.bar?))
-    });
-    keys.collect::<Vec<_>>().join("  ")
+/// The keys in the order of their worth: where there is no room the last ones are not shown.
+const WORTH: [Cmd; 17] = [
+    Cmd::Run,
+    Cmd::Ripcord,
+    Cmd::Help,
+    Cmd::Quit,
+    Cmd::Mark,
+    Cmd::FocusNext,
+    Cmd::Skip,
+    Cmd::Palette,
+    Cmd::Reveal,
+    Cmd::Filter,
+    Cmd::FullScreen,
+    Cmd::Note,
+    Cmd::Trail,
+    Cmd::Logs,
+    Cmd::Describe,
+    Cmd::Yaml,
+    Cmd::Freeze,
+];
+
+/// The keys that mean something now and where the focus is; while a dialog has them, how one gets out of it.
+fn bar(scene: &Scene<'_>, columns: usize) -> String {
+    if let Some(dialog) = &scene.ui.dialog {
+        let pull = can_be_pulled(scene.ui, scene.run) && !matches!(dialog.kind, Kind::Ripcord { .. });
+        return format!("the dialog has the keys   Esc back{}", if pull { ", then z: the ripcord" } else { "" });
+    }
+    let here =
+        TABLE.iter().filter(|entry| entry.at.holds(scene.ui) && why_not(scene.ui, scene.run, entry.cmd).is_none());
+    let all: Vec<(Cmd, String)> = here
+        .filter_map(|entry| {
+            let key = entry.keys.split(',').next().unwrap_or_default();
+            Some((entry.cmd, format!("{key} {}  ", entry.bar?)))
+        })
+        .collect();
+    let mut room = columns.saturating_sub(1);
+    let mut shown: Vec<Cmd> = Vec::new();
+    for worth in WORTH {
+        let Some((cmd, words)) = all.iter().find(|(cmd, _)| *cmd == worth) else { continue };
+        let Some(left) = room.checked_sub(width(words)) else { break };
+        room = left;
+        shown.push(*cmd);
+    }
+    all.into_iter().filter(|(cmd, _)| shown.contains(cmd)).map(|(_, words)| words).collect()
 }
 
 /// `[3 Pods !2]  4 Events !2  5 Metrics`: what else there is on a small screen.
 pub fn tabs<'a>(scene: &Scene<'_>, columns: u16) -> Paragraph<'a> {
-    let live = scene.live();
     let open = scene.ui.tab();
     let mut spans = vec![Span::raw(" ")];
-    for pane in scene.ui.tabs() {
-        let name = match (pane, pane.live()) {
-            (_, Some(of)) => live::tab(&live, of),
-            (Pane::Metrics, _) => metrics::tab(&scene.metrics()),
-            (Pane::Step, _) => "Step".to_owned(),
-            _ => "Output".to_owned(),
-        };
+    let named: Vec<(Pane, String)> = scene.ui.tabs().into_iter().map(|pane| (pane, tab_name(scene, pane))).collect();
+    let all: usize = named.iter().map(|(_, name)| width(name) + 4).sum();
+    for (pane, name) in named {
+        // Where not all have room, those that are not open keep their mark and the beginning of their name.
+        let name = if all >= usize::from(columns) && pane != open { short(&name) } else { name };
         let text = format!("{} {name}", pane.number());
         let text = if pane == open { format!("[{text}]") } else { format!(" {text} ") };
         let style = if pane == open { scene.theme.selected() } else { ratatui::style::Style::new() };
@@ -175,7 +138,29 @@ pub fn tabs<'a>(scene: &Scene<'_>, columns: u16) -> Paragraph<'a> {
     Paragraph::new(Line::from(spans))
 }
 
-/// The newest warning and the readings, one line each.
+fn tab_name(scene: &Scene<'_>, pane: Pane) -> String {
+    match (pane, pane.live()) {
+        (_, Some(of)) => live::tab(&scene.live(), of),
+        (Pane::Metrics, _) => metrics::tab(&scene.metrics()),
+        (Pane::Step, _) => "Step".to_owned(),
+        _ => "Output".to_owned(),
+    }
+}
+
+/// `Metrics !2` as `Met !2`.
+fn short(name: &str) -> String {
+    let (word, mark) = name.split_once(' ').unwrap_or((name, ""));
+    let word: String = word.chars().take(3).collect();
+    if mark.is_empty() { word } else { format!("{word} {mark}") }
+}
+
+/// As many rows as there is something to say.
+pub fn brief_rows(scene: &Scene<'_>) -> u16 {
+    let seen = scene.ui.shown();
+    u16::from(seen.cluster.events.warnings() > 0) + u16::from(!seen.metrics.rows.is_empty())
+}
+
+/// The newest warning and the readings, one line each, where there are any.
 pub fn brief<'a>(scene: &Scene<'_>, columns: u16) -> Paragraph<'a> {
     let room = usize::from(columns);
     let seen = scene.ui.shown();
@@ -186,6 +171,7 @@ pub fn brief<'a>(scene: &Scene<'_>, columns: u16) -> Paragraph<'a> {
             format!(" ! {} {} {}/{} {}", group.times.cell(now), event.reason, event.kind, event.name, event.message);
         Line::styled(fit(&text, room), scene.theme.tone(Tone::Warn))
     });
-    let readings = Line::from(format!(" {}", metrics::strip(&scene.metrics(), room.saturating_sub(1))));
-    Paragraph::new(Text::from(vec![warning.unwrap_or_default(), readings]))
+    let strip = || Line::from(format!(" {}", metrics::strip(&scene.metrics(), room.saturating_sub(1))));
+    let readings = (!seen.metrics.rows.is_empty()).then(strip);
+    Paragraph::new(Text::from(warning.into_iter().chain(readings).collect::<Vec<_>>()))
 }

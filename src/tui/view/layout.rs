@@ -15,11 +15,16 @@ pub enum Shown {
     Brief,
 }
 
-/// First row, panes, last two rows.
-pub fn rows(area: Rect) -> (Rect, Rect, Rect) {
-    let [head, body, tail] =
-        Layout::vertical([Constraint::Length(1), Constraint::Fill(1), Constraint::Length(2)]).areas(area);
-    (head, body, tail)
+/// First row, panes, the row of what is urgent, last two rows.
+pub fn rows(area: Rect, urgent: bool) -> (Rect, Rect, Rect, Rect) {
+    let [head, body, banner, tail] = Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Fill(1),
+        Constraint::Length(u16::from(urgent)),
+        Constraint::Length(2),
+    ])
+    .areas(area);
+    (head, body, banner, tail)
 }
 
 pub fn panes(scene: &Scene<'_>, body: Rect) -> Vec<(Shown, Rect)> {
@@ -95,10 +100,10 @@ fn weight(ui: &Ui, pane: Pane) -> u16 {
 /// Steps above, one pane below, with the others as tabs.
 fn narrow(scene: &Scene<'_>, area: Rect) -> Vec<(Shown, Rect)> {
     let ui = scene.ui;
-    let brief = if (ui.has_cluster || ui.has_metrics) && area.height >= 18 { 2 } else { 0 };
+    let brief = if area.height >= 18 { super::frame::brief_rows(scene) } else { 0 };
     let rows = u16::try_from(scene.run.rows().len())
         .unwrap_or(u16::MAX)
-        .saturating_add(3 + u16::from(scene.run.baseline().is_some()));
+        .saturating_add(3 + u16::from(scene.run.baseline().is_some()) + u16::from(ui.tab() != Pane::Step));
     let larger = if ui.focus == Pane::Runbook { 0 } else { 2 * ui.larger };
     let most = (area.height * 9 / 20).saturating_sub(larger).max(5);
     let [top, tabs, bottom, last] = Layout::vertical([

@@ -3,9 +3,11 @@
 pub mod alerts;
 mod dialog;
 mod frame;
+mod header;
 mod layout;
 pub mod live;
 pub mod metrics;
+mod next;
 mod output;
 mod step;
 mod steps;
@@ -58,14 +60,21 @@ impl Scene<'_> {
 pub fn draw(frame: &mut Frame<'_>, scene: &Scene<'_>) -> Reach {
     let area = frame.area();
     let mut reach = scene.ui.reach;
-    if area.width < 60 || area.height < 15 {
+    reach.too_small = area.width < 60 || area.height < 15;
+    if reach.too_small {
         too_small(frame, area);
         return reach;
     }
-    let (head, body, tail) = layout::rows(area);
-    frame.render_widget(frame::header(scene, head.width), head);
-    for (pane, place) in layout::panes(scene, body) {
-        draw_pane(frame, place, scene, pane, &mut reach);
+    let urgent = frame::urgent(scene);
+    let (head, body, banner, tail) = layout::rows(area, urgent.is_some());
+    frame.render_widget(header::header(scene, head.width), head);
+    let panes = layout::panes(scene, body);
+    let step_is_hidden = panes.iter().all(|(shown, _)| *shown != layout::Shown::Pane(Pane::Step));
+    for (pane, place) in panes {
+        draw_pane(frame, place, scene, pane, step_is_hidden, &mut reach);
+    }
+    if let Some(urgent) = urgent {
+        frame.render_widget(frame::urgent_line(scene, &urgent, banner.width), banner);
     }
     frame.render_widget(frame::footer(scene, tail.width), tail);
     if let Some(dialog) = &scene.ui.dialog {
@@ -75,18 +84,28 @@ pub fn draw(frame: &mut Frame<'_>, scene: &Scene<'_>) -> Reach {
 }
 
 fn too_small(frame: &mut Frame<'_>, area: Rect) {
-    let text =
-        format!("terminal {}x{}, need 60x15: steps keep running, the trail keeps writing", area.width, area.height);
+    let text = format!(
+        "terminal {}x{}, need 60x15: steps keep running, the trail keeps writing.\nNo key answers anything until it is \
+         larger. Ctrl-c leaves; the run stays open.",
+        area.width, area.height
+    );
     let lines: Vec<Line<'_>> = super::text::wrap(&text, usize::from(area.width)).into_iter().map(Line::from).collect();
     frame.render_widget(Paragraph::new(lines), area);
 }
 
-fn draw_pane(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>, pane: layout::Shown, reach: &mut Reach) {
+fn draw_pane(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    scene: &Scene<'_>,
+    pane: layout::Shown,
+    step_is_hidden: bool,
+    reach: &mut Reach,
+) {
     match pane {
         layout::Shown::Tabs => frame.render_widget(frame::tabs(scene, area.width), area),
         layout::Shown::Brief => frame.render_widget(frame::brief(scene, area.width), area),
         layout::Shown::Pane(pane) => match pane {
-            Pane::Runbook => steps::draw(frame, area, scene),
+            Pane::Runbook => steps::draw(frame, area, scene, step_is_hidden),
             Pane::Step => reach.step = step::draw(frame, area, scene),
             Pane::Output => reach.output = output::draw(frame, area, scene),
             Pane::Metrics => metrics::draw(frame, area, &scene.metrics(), pane.number()),

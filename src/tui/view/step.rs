@@ -2,15 +2,19 @@
 
 use ratatui::{Frame, layout::Rect, text::Line, widgets::Paragraph};
 
-use super::Scene;
+use super::{Scene, next};
 use crate::{
     engine::{
-        Ask,
         fact::{Intent, SampleVerdict, StepResult, Tick},
         state::{Phase, StepState},
     },
     runbook::{model::Action, value::StepId},
-    tui::{state::Pane, text::wrap, theme::Tone, update::looked_at},
+    tui::{
+        state::Pane,
+        text::{clock, lines_more, wrap},
+        theme::Tone,
+        update::looked_at,
+    },
     visible,
 };
 
@@ -18,7 +22,8 @@ use crate::{
 pub fn draw(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) -> usize {
     let id = looked_at(scene.ui, scene.run);
     let title = id.as_ref().map_or(" 2 Step ".to_owned(), |id| format!(" 2 Step {id} "));
-    let block = scene.theme.block(visible::line(&title).into_owned(), String::new(), scene.ui.focus == Pane::Step);
+    let when = id.as_ref().and_then(|id| scene.run.state(id)).map_or_else(String::new, when);
+    let block = scene.theme.block(visible::line(&title).into_owned(), when, scene.ui.focus == Pane::Step);
     let inner = block.inner(area);
     let columns = usize::from(inner.width).saturating_sub(2);
     let mut text = Lines { columns, out: Vec::new(), scene };
@@ -29,11 +34,21 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) -> usize {
     let most = text.out.len().saturating_sub(height);
     let down = scene.ui.step_down.min(most);
     let below = most - down;
-    let more = if below > 0 { format!(" {below} more lines ") } else { String::new() };
+    let more = if below > 0 { format!(" {} below ", lines_more(below)) } else { String::new() };
     let lines: Vec<Line<'_>> = text.out.into_iter().skip(down).take(height).collect();
     let block = block.title_bottom(Line::from(more).right_aligned());
     frame.render_widget(Paragraph::new(lines).block(block), area);
     most
+}
+
+/// `from 13:59:58`, and till when.
+fn when(state: &StepState) -> String {
+    let clock = |at: jiff::Timestamp| at.strftime("%H:%M:%S").to_string();
+    match (state.entered_at, state.outcome.and(state.ended_at)) {
+        (Some(from), Some(to)) => format!(" {} to {} ", clock(from), clock(to)),
+        (Some(from), None) => format!(" from {} ", clock(from)),
+        (None, _) => String::new(),
+    }
 }
 
 struct Lines<'a, 'b> {
@@ -61,15 +76,14 @@ impl Lines<'_, '_> {
         let Some(step) = run.step(id) else { return };
         self.text(Tone::Plain, &run.text_for(id, step.title()));
         let is_current = run.current() == Some(id);
-        if is_current || (run.current().is_none() && !run.is_closed()) {
-            self.next();
+        if let Some(next) = next::words(self.scene).filter(|_| is_current || run.current().is_none()) {
+            self.text(Tone::Busy, &next);
         }
         // What a gate says now is what one looks for; what it is for can wait.
         let is_gate = matches!(step.action, Action::Analysis(_));
         let doc = step.common.doc.as_ref().map(|doc| run.text_for(id, doc));
         if let Some(doc) = doc.as_ref().filter(|_| !is_gate) {
-            self.gap();
-            self.text(Tone::Plain, doc);
+            self.why(doc);
         }
         let state = run.state(id);
         let intent = state
@@ -87,46 +101,18 @@ impl Lines<'_, '_> {
             self.standing(state);
         }
         if let Some(doc) = doc.filter(|_| is_gate) {
-            self.gap();
-            self.text(Tone::Plain, &doc);
+            self.why(&doc);
         }
     }
 
-    /// What the operator can do now; the line a tired person looks for.
-    fn next(&mut self) {
-        let run = self.scene.run;
-        let words = match run.asks(self.scene.ui.selection().as_ref()).first() {
-            Some(Ask::Start) => "next  press r to begin".to_owned(),
-            Some(Ask::Confirm { typed: Some(word), .. }) => {
-                format!("next  r shows the preview; it asks for {word} typed")
-            }
-            Some(Ask::Confirm { .. }) => "next  r shows the preview, then one key".into(),
-            Some(Ask::Select { reason, .. }) => format!("next  put the cursor on a pod (3, j k), then r: {reason}"),
-            Some(Ask::Checklist { .. }) => "next  m ticks the items".into(),
-            Some(Ask::Manual { .. }) => "next  do it, then m".into(),
-            Some(Ask::Approval { step }) => {
-                format!("next  somebody else: ripcord approve {} {step}; or Enter", run.opened().run)
-            }
-            Some(Ask::Decision { .. } | Ask::Input { .. }) => "next  Enter answers".into(),
-            Some(Ask::Failure { reason, .. }) => {
-                format!("next  it failed ({reason}): Enter for RETRY / SKIP / ROLLBACK / ABORT")
-            }
-            Some(Ask::Unknown { .. }) => "next  UNKNOWN, verify before retry: Enter says what became of it".into(),
-            Some(Ask::Guard { detail, .. }) => format!("next  a guard offers the way back: {detail}"),
-            Some(Ask::Calendar { reason }) => {
-                format!("next  the calendar is closed ({reason}): Enter to break the glass")
-            }
-            None => match run.phase() {
-                Phase::Busy(_) => "it runs; z stops it and leads back".into(),
-                Phase::Verifying { .. } => "done; its check is looking".into(),
-                Phase::Cancelling { .. } => "it was told to stop".into(),
-                Phase::Capturing => "reading the baseline".into(),
-                Phase::Comparing(_) => "the way back is through; the target is held against the baseline".into(),
-                Phase::RetryAt(_) => "it will be tried again by itself".into(),
-                _ => return,
-            },
-        };
-        self.text(Tone::Busy, &words);
+    /// What the author says it is for, beside its word.
+    fn why(&mut self, doc: &str) {
+        self.gap();
+        let mut label = "why";
+        for line in wrap(&visible::text(doc.trim_end()), self.columns.saturating_sub(6)) {
+            self.out.push(Line::raw(format!(" {label:<6}{line}")));
+            label = "";
+        }
     }
 
     fn command(&mut self, intent: &Intent) {
@@ -154,10 +140,8 @@ impl Lines<'_, '_> {
             Action::Analysis(_) => self.gate(&intent.step),
             _ => {
                 self.gap();
-                let mut lines = intent.command.lines();
-                self.text(Tone::Plain, &format!("$ {}", lines.next().unwrap_or_default()));
-                for line in lines {
-                    self.text(Tone::Plain, &format!("  {line}"));
+                for line in command_lines(intent) {
+                    self.text(Tone::Plain, &line);
                 }
             }
         }
@@ -170,10 +154,11 @@ impl Lines<'_, '_> {
             return;
         };
         let progress = plan.progress(gate);
+        let ended = run.state(id).is_some_and(|state| state.outcome.is_some());
         self.gap();
-        let left = progress.ends.duration_since(self.scene.ui.now).as_secs().max(0);
-        let now = format!("{} of {} readings, {}:{:02} left", progress.read, progress.wanted, left / 60, left % 60);
-        self.text(Tone::Plain, &now);
+        let readings = format!("{} of {} readings", progress.read, progress.wanted);
+        let left = format!(", {} left", clock(progress.ends.duration_since(self.scene.ui.now)));
+        self.text(Tone::Plain, &format!("{readings}{}", if ended { "" } else { &left }));
         if let Some(since) = progress.restarted {
             self.text(Tone::Warn, &format!("the hold began again at {}", since.strftime("%H:%M:%S")));
         }
@@ -190,6 +175,9 @@ impl Lines<'_, '_> {
             if let Some((have, need)) = rule.samples {
                 self.text(Tone::Dim, &format!("        {have} / {need} samples"));
             }
+        }
+        if ended {
+            return; // how it ended stands below
         }
         let would = match progress.would_be.result {
             StepResult::Inconclusive => "grey",
@@ -215,6 +203,7 @@ impl Lines<'_, '_> {
             words.push(done.summary.clone());
         }
         if !state.message.is_empty() {
+            words.retain(|said| !state.message.contains(said.as_str())); // a summary that the message repeats
             words.push(state.message.clone());
         }
         if !words.is_empty() {
@@ -229,6 +218,17 @@ impl Lines<'_, '_> {
             self.text(Tone::Dim, &format!("approved by {} {}", by.name, note.clone().unwrap_or_default()));
         }
     }
+}
+
+/// What a person can type somewhere else begins with `$ `; a request, a prompt or a soak does not.
+pub fn command_lines(intent: &Intent) -> Vec<String> {
+    let is_command = matches!(intent.action, Action::Run(_) | Action::Helm(_) | Action::Kubernetes(_));
+    let mark = |index| match (is_command, index) {
+        (false, _) => "",
+        (true, 0) => "$ ",
+        (true, _) => "  ",
+    };
+    intent.command.lines().enumerate().map(|(index, line)| format!("{}{line}", mark(index))).collect()
 }
 
 pub fn tick_word(tick: Option<Tick>, looks: bool) -> (&'static str, Tone) {

@@ -7,7 +7,7 @@ use ratatui::{
     widgets::Paragraph,
 };
 
-use super::Scene;
+use super::{Scene, next};
 use crate::{
     engine::{
         fact::StepResult,
@@ -16,19 +16,20 @@ use crate::{
     runbook::model::Risk,
     tui::{
         state::Pane,
-        text::{fit, pad, spread, width},
+        text::{clock, fit, pad, spread, width},
         theme::{Tone, word},
         update::looked_at,
     },
     visible,
 };
 
-pub fn draw(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
+/// `step_is_hidden`: pane 2 is not on the screen, so its `next` line stands here.
+pub fn draw(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>, step_is_hidden: bool) {
     let rows = scene.run.rows();
     let book = scene.run.book();
     let over = rows
         .iter()
-        .filter(|row| row.lane == Lane::Forward && row.state.is_some_and(|state| state.status == StepStatus::Done))
+        .filter(|row| row.lane == Lane::Forward && row.state.is_some_and(|state| state.outcome.is_some()))
         .count();
     let forward = rows.iter().filter(|row| row.lane == Lane::Forward).count();
     let version = book.metadata.version.clone().unwrap_or_default();
@@ -43,7 +44,11 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
     let looked = looked_at(scene.ui, scene.run);
     let at = rows.iter().position(|row| Some(&row.id) == looked.as_ref()).unwrap_or(0);
     let back = back_to(scene);
-    let height = usize::from(inner.height).saturating_sub(1 + usize::from(back.is_some())).max(1);
+    let asks = !scene.run.asks(scene.ui.selection().as_ref()).is_empty();
+    let next = next::words(scene).filter(|_| step_is_hidden);
+    let height =
+        usize::from(inner.height).saturating_sub(1 + usize::from(back.is_some()) + usize::from(next.is_some()));
+    let height = height.max(1);
     let from = at.saturating_sub(height / 2).min(rows.len().saturating_sub(height));
     let mut number = 0;
     let mut lines = Vec::new();
@@ -62,8 +67,13 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
     while shown.len() < height {
         shown.push(Line::default());
     }
-    shown.push(Line::styled(fit(&summary(&rows), columns), scene.theme.tone(Tone::Dim)));
+    shown.push(Line::styled(fit(&summary(&rows, scene.run.lane(), asks), columns), scene.theme.tone(Tone::Dim)));
     shown.extend(back.map(|back| Line::styled(fit(&visible::line(&back), columns), scene.theme.tone(Tone::Plain))));
+    shown.extend(
+        next.map(|next| {
+            Line::styled(fit(&format!(" {}", visible::line(&next)), columns), scene.theme.tone(Tone::Busy))
+        }),
+    );
     frame.render_widget(Paragraph::new(shown).block(block), area);
 }
 
@@ -77,6 +87,7 @@ fn line<'a>(scene: &Scene<'_>, row: &Row<'_>, label: &str, selected: bool, colum
     let head = format!(" {pointer} {label:>2} ");
     let word_text = pad(state_word, 8);
     let room = columns.saturating_sub(width(&head) + width(&word_text));
+    let right = if right.is_empty() { right } else { format!(" {right}") };
     let body = spread(&format!("{indent}{}", visible::line(&title)), &right, room);
     let style = if selected { scene.theme.selected() } else { ratatui::style::Style::new() };
     Line::from(vec![Span::raw(head), Span::styled(word_text, scene.theme.tone(tone)), Span::raw(body)]).style(style)
@@ -95,11 +106,8 @@ fn current_word(scene: &Scene<'_>, row: &Row<'_>, asks: bool) -> (&'static str, 
 /// When it ended, how long still, or that it is dangerous.
 fn right_side(scene: &Scene<'_>, row: &Row<'_>) -> String {
     let Some(state) = row.state else { return danger(row) };
-    let left = |until: jiff::Timestamp| {
-        let secs = until.duration_since(scene.ui.now).as_secs().max(0);
-        format!("{}:{:02} left ", secs / 60, secs % 60)
-    };
-    if row.current {
+    let left = |until: jiff::Timestamp| format!("{} left ", clock(until.duration_since(scene.ui.now)));
+    if row.current && !scene.run.is_closed() {
         if let Some(end) = scene.run.wait_end(&row.id) {
             return left(end);
         }
@@ -110,7 +118,7 @@ fn right_side(scene: &Scene<'_>, row: &Row<'_>) -> String {
             }
             _ => {}
         }
-        if let (Some(Ok(plan)), Some(gate)) = (scene.run.gate_plan(&row.id), &state.gate) {
+        if let (None, Some(Ok(plan)), Some(gate)) = (state.outcome, scene.run.gate_plan(&row.id), &state.gate) {
             return left(plan.last_slot(gate));
         }
         if state.status == StepStatus::Running
@@ -133,14 +141,30 @@ fn danger(row: &Row<'_>) -> String {
     }
 }
 
-fn summary(rows: &[Row<'_>]) -> String {
-    let count = |wanted: &dyn Fn(&Row<'_>) -> bool| rows.iter().filter(|row| wanted(row)).count();
-    let done = count(&|row| row.state.is_some_and(|state| state.outcome == Some(StepResult::Succeeded)));
-    let skipped = count(&|row| row.state.is_some_and(|state| state.outcome == Some(StepResult::Skipped)));
-    let failed = count(&|row| {
-        row.state.is_some_and(|state| matches!(state.outcome, Some(StepResult::Failed | StepResult::Error)))
-    });
-    format!("     {done} ok  {failed} failed  {skipped} skipped")
+/// Where every step of the lane that is walked stands; the numbers add up to all of them.
+fn summary(rows: &[Row<'_>], lane: Lane, asks: bool) -> String {
+    let rows: Vec<&Row<'_>> = rows.iter().filter(|row| row.lane == lane).collect();
+    let is = |row: &Row<'_>, result: StepResult| row.state.and_then(|state| state.outcome) == Some(result);
+    let count = |result| rows.iter().filter(|row| is(row, result)).count();
+    let going = rows
+        .iter()
+        .filter(|row| row.state.is_some_and(|state| state.outcome.is_none()))
+        .filter(|row| row.state.is_some_and(|state| matches!(state.status, StepStatus::Running | StepStatus::Waiting)));
+    let going = going.count();
+    let mut said = vec![
+        (count(StepResult::Succeeded), "ok"),
+        (count(StepResult::Failed) + count(StepResult::Error), "failed"),
+        (count(StepResult::Inconclusive), "grey"),
+        (count(StepResult::Unknown), "UNKNOWN"),
+        (count(StepResult::Aborted), "stopped"),
+        (count(StepResult::Skipped), "skipped"),
+        (going, if asks { "waits for you" } else { "running" }),
+    ];
+    let told: usize = said.iter().map(|(count, _)| count).sum();
+    said.retain(|(count, word)| *count > 0 || *word == "ok");
+    said.push((rows.len() - told, "left"));
+    let words: Vec<String> = said.iter().map(|(count, word)| format!("{count} {word}")).collect();
+    format!("     {}{}", if lane == Lane::Rollback { "way back: " } else { "" }, words.join("  "))
 }
 
 /// Where the way back leads, in sight all the time.

@@ -19,7 +19,7 @@ use crate::{
         pods::PodRow,
     },
     tui::{
-        dialog::{Choosing, Dialog, Evidence, Kind, Line as Asked},
+        dialog::{Choosing, Dialog, Evidence, Kind, Line as Asked, TrailLook},
         edit::Edit,
         state::TrailLine,
     },
@@ -84,7 +84,7 @@ fn canary() -> (Ui, Bottle) {
         });
     }
     let text = "#57  13:59:58  step.intent        canary ./canary.sh --weight 10".to_owned();
-    ui.remember(TrailLine { sequence: 57, text }, false);
+    ui.remember(TrailLine { sequence: 57, text, reads: false });
     (ui, bottle)
 }
 
@@ -214,7 +214,7 @@ fn dialogs() -> Vec<(Kind, &'static str)> {
         (Kind::Ripcord { why: "bad".into(), yes: false }, "[ Cancel ]"),
         (Kind::Quit { yes: false }, "[ Stay ]"),
         (Kind::Help, "Esc back"),
-        (Kind::Trail { up: 0 }, "#57"),
+        (Kind::Trail(TrailLook::default()), "#57"),
     ]
 }
 
@@ -227,7 +227,7 @@ fn no_dialog_hides_its_buttons_or_what_is_typed_and_says_what_is_below() {
     bottle = Bottle::of(all);
     for (kind, must) in dialogs() {
         for (columns, rows) in [(60, 15), (80, 24), (120, 35)] {
-            ui.dialog = Some(Dialog { kind: kind.clone(), opened: 0, raised: false, down: 0 });
+            ui.dialog = Some(Dialog { kind: kind.clone(), opened: 0, raised: false, down: 0, read: 0 });
             let drawn = screen(&ui, &bottle, true, columns, rows);
             assert!(drawn.contains(must), "{must} at {columns}x{rows}\n{drawn}");
             if matches!(kind, Kind::Confirm { .. }) {
@@ -240,7 +240,7 @@ fn no_dialog_hides_its_buttons_or_what_is_typed_and_says_what_is_below() {
 #[test]
 fn the_ripcord_and_a_preview_read_well() {
     let (mut ui, mut bottle) = canary();
-    let show = |kind| Some(Dialog { kind, opened: 0, raised: false, down: 0 });
+    let show = |kind| Some(Dialog { kind, opened: 0, raised: false, down: 0, read: 0 });
     ui.dialog = show(Kind::Confirm {
         step: "canary".into(),
         word: Some("prod-eu-1".into()),
@@ -258,11 +258,88 @@ fn the_ripcord_and_a_preview_read_well() {
 fn no_size_breaks_a_screen() {
     let (mut ui, bottle) = canary();
     for dialog in [None, Some(Kind::Help), Some(Kind::Ripcord { why: String::new(), yes: false })] {
-        ui.dialog = dialog.map(|kind| Dialog { kind, opened: 0, raised: false, down: 3 });
+        ui.dialog = dialog.map(|kind| Dialog { kind, opened: 0, raised: false, down: 3, read: 0 });
         for (columns, rows) in
             [(0, 0), (1, 1), (59, 15), (60, 15), (61, 16), (109, 30), (110, 29), (110, 30), (300, 90)]
         {
             screen(&ui, &bottle, false, columns, rows);
         }
     }
+}
+
+fn first_row(ui: &Ui, bottle: &Bottle, columns: u16) -> String {
+    screen(ui, bottle, true, columns, 24).lines().next().unwrap().trim_matches('"').to_owned()
+}
+
+#[test]
+fn the_target_never_leaves_the_first_row_nor_does_frozen() {
+    let (mut ui, bottle) = canary();
+    let firing =
+        |name: &str| json!({"status": "firing", "labels": {"alertname": name}, "startsAt": "2026-01-01T14:00:00Z"});
+    let body = json!({"alerts": [firing("KubePodCrashLooping"), firing("HighErrorRate")]}).to_string();
+    let alerts = crate::observe::alerts::of_webhook(body.as_bytes()).unwrap();
+    ui.seen.alerts.apply(start(), crate::observe::alerts::AlertsNews::Now { alerts, trouble: None });
+    ui.frozen = Some(Box::new((start(), ui.seen.clone())));
+    for columns in 60..=160 {
+        let row = first_row(&ui, &bottle, columns);
+        assert!(row.contains("PROD prod-eu-1/ml-system-production "), "{columns}: {row}");
+        assert!(row.contains(" FROZEN ") && row.contains(" WRITE "), "{columns}: {row}");
+    }
+    let rows: Vec<String> = [60, 80, 100, 120, 150].map(|columns| first_row(&ui, &bottle, columns)).into();
+    insta::assert_snapshot!(rows.join("\n"));
+}
+
+#[test]
+fn a_guard_that_was_put_aside_stays_in_sight_with_its_key_whatever_fills_the_screen() {
+    let mut bottle = crate::engine::tests::gate::guarded("offerRollback");
+    for _ in 0..2 {
+        crate::engine::tests::gate::answer(&mut bottle, |_| crate::engine::tests::gate::value(0.02));
+        bottle.later(15);
+    }
+    let mut ui = Ui::new(bottle.now);
+    (ui.has_cluster, ui.has_metrics) = (true, true);
+    for (columns, rows) in [(60, 15), (80, 24), (120, 35)] {
+        for (pane, full) in [(Pane::Runbook, false), (Pane::Metrics, true), (Pane::Page, false), (Pane::Alerts, false)]
+        {
+            (ui.focus, ui.full) = (pane, full);
+            let drawn = screen(&ui, &bottle, true, columns, rows);
+            assert!(
+                drawn.contains("GUARD offers the way back") && drawn.contains("r answers  z leads back"),
+                "{drawn}"
+            );
+            assert!(drawn.lines().next().unwrap().contains(" GUARD "), "{drawn}");
+        }
+    }
+}
+
+#[test]
+fn the_key_bar_shows_what_means_something_now_and_always_the_way_out() {
+    let (mut ui, mut bottle) = canary();
+    let bar =
+        |ui: &Ui, bottle: &Bottle, columns| screen(ui, bottle, true, columns, 24).lines().last().unwrap().to_owned();
+    for columns in [60, 80, 120] {
+        let bar = bar(&ui, &bottle, columns);
+        assert!(["r run", "z rollback", "? help", "q quit", "Tab pane"].iter().all(|key| bar.contains(key)), "{bar}");
+    }
+    bottle.tell(Command::Abort { why: "enough".into() }).unwrap();
+    let over = bar(&ui, &bottle, 120);
+    assert!(over.contains("q quit") && !over.contains("r run") && !over.contains("z roll"), "{over}");
+    ui.watching = true;
+    assert!(!bar(&ui, &bottle, 120).contains("s skip"));
+}
+
+#[test]
+fn what_the_steps_are_counted_as_adds_up() {
+    let (ui, mut bottle) = canary();
+    let counts = |bottle: &Bottle| {
+        let drawn = screen(&ui, bottle, true, 120, 35);
+        drawn.lines().find(|line| line.contains(" ok  ") && line.contains(" left")).unwrap().to_owned()
+    };
+    assert!(counts(&bottle).contains(" 1 ok  1 waits for you  2 left "), "{}", counts(&bottle));
+    let typed = Some("prod-eu-1".into());
+    bottle.tell(Command::Confirm { step: "canary".into(), typed, selected: None }).unwrap();
+    assert!(counts(&bottle).contains(" 1 ok  1 running  2 left "), "{}", counts(&bottle));
+    bottle.tell(Command::Abort { why: "enough".into() }).unwrap();
+    let drawn = screen(&ui, &bottle, true, 120, 35);
+    assert!(drawn.contains("over  ABORTED"), "{drawn}");
 }

@@ -327,3 +327,118 @@ fn a_pane_that_is_not_there_says_why() {
     assert!(hand.ui.status.as_ref().unwrap().contains("no cluster"));
     assert_eq!(hand.ui.focus, Pane::Runbook);
 }
+
+#[test]
+fn a_key_that_means_nothing_says_why_before_anything_is_typed() {
+    let mut watch = Hand::on(json!([{"id": "w", "confirm": "none", "run": "x"}]), back());
+    watch.ui.watching = true;
+    for key in ['r', 's', 'm', 'z', 'c'] {
+        watch.press(KeyCode::Char(key));
+        assert!(watch.kind().is_none() && watch.ui.status.is_some(), "{key} while looking on");
+    }
+    let mut over = Hand::on(json!([{"id": "m", "manual": "m"}]), back());
+    over.bottle.tell(Command::Abort { why: "enough".into() }).unwrap();
+    raise(&mut over.ui, &over.bottle.run);
+    for key in ['r', 's', 'm', 'a', 'z'] {
+        over.press(KeyCode::Char(key));
+        let said = over.ui.status.clone().unwrap_or_default();
+        assert!(over.kind().is_none() && said.contains("ABORTED"), "{key}: {said}");
+    }
+    assert!(over.ui.status.unwrap().contains("wrote nothing"), "z leads back from nothing");
+}
+
+#[test]
+fn the_way_back_of_a_run_that_is_over_is_named_with_the_run() {
+    let mut hand = Hand::on(json!([{"id": "w", "confirm": "none", "run": "x"}, {"id": "m", "manual": "m"}]), back());
+    hand.bottle.ok("w");
+    hand.bottle.tell(Command::Abort { why: "enough".into() }).unwrap();
+    hand.press(KeyCode::Char('z'));
+    let said = hand.ui.status.clone().unwrap();
+    let run = hand.bottle.run.opened().run.clone();
+    assert!(said.contains(&format!("`ripcord rollback {run}`")), "{said}");
+}
+
+#[test]
+fn in_the_lane_no_word_promises_another_way_back() {
+    let mut hand = Hand::on(json!([{"id": "w", "confirm": "none", "run": "x"}, {"id": "m", "manual": "m"}]), back());
+    hand.bottle.ok("w");
+    hand.bottle.tell(Command::Rollback { why: "bad".into() }).unwrap();
+    hand.press(KeyCode::Char('r'));
+    assert!(!hand.ui.status.clone().unwrap_or_default().contains('z'), "{:?}", hand.ui.status);
+    hand.press(KeyCode::Char('z'));
+    assert!(hand.ui.status.unwrap().contains("the way back is under way, at back"));
+}
+
+#[test]
+fn nothing_is_answered_that_has_no_room_on_the_screen() {
+    let mut hand = Hand::on(json!([write("w")]), back());
+    hand.ui.reach.too_small = true;
+    for key in ['r', 'y', 'z', 'y', 'q'] {
+        hand.press(KeyCode::Char(key));
+    }
+    assert!(hand.kind().is_none() && hand.acts.is_empty());
+    let control = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
+    assert_eq!(key(&mut hand.ui, &hand.bottle.run, control), [Act::Quit], "as the message says");
+}
+
+#[test]
+fn a_preview_runs_nothing_before_its_end_was_on_the_screen() {
+    let mut hand = Hand::on(json!([write("w")]), back());
+    hand.press(KeyCode::Char('r'));
+    hand.ui.reach.dialog = 10;
+    hand.press(KeyCode::Char('y'));
+    assert!(hand.commands() == 0 && hand.kind().is_some() && hand.ui.status.as_ref().unwrap().contains("PgDn"));
+    (0..2).for_each(|_| hand.press(KeyCode::PageDown));
+    hand.press(KeyCode::PageUp);
+    hand.press(KeyCode::Char('y'));
+    assert_eq!(hand.commands(), 1);
+}
+
+#[test]
+fn a_failure_is_not_aborted_by_the_key_that_leaves_elsewhere() {
+    let mut hand = Hand::on(json!([{"id": "w", "confirm": "none", "run": "x"}]), back());
+    hand.bottle.fails("w");
+    raise(&mut hand.ui, &hand.bottle.run);
+    hand.press(KeyCode::Char('q'));
+    assert!(matches!(hand.kind(), Some(Kind::Failure { .. })) && hand.ui.status.is_some());
+    hand.press(KeyCode::Char('A'));
+    hand.press(KeyCode::Enter);
+    assert!(matches!(hand.kind(), Some(Kind::Line { line: Line::Abort, .. })) && hand.commands() == 0, "no reason yet");
+}
+
+#[test]
+fn a_read_only_session_says_so_at_once_and_still_copies() {
+    let mut all = opened(book(json!([write("w")]), back()), json!({}));
+    all.read_only = true;
+    let mut bottle = Bottle::of(all);
+    bottle.tell(Command::Start).unwrap();
+    let mut hand = Hand::at(bottle);
+    hand.press(KeyCode::Char('r'));
+    assert!(hand.kind().is_none() && hand.ui.status.as_ref().unwrap().contains("read-only"));
+    hand.press(KeyCode::Char('c'));
+    assert!(hand.acts.contains(&Act::Copy("touch x".into())), "{:?}", hand.acts);
+}
+
+#[test]
+fn the_trail_has_a_cursor_a_filter_and_a_copy_and_keeps_readings_out_of_the_way() {
+    let mut hand = Hand::on(json!([write("w")]), back());
+    for (sequence, text, reads) in
+        [(1, "#1 step.intent a", false), (2, "#2 guard.sample", true), (3, "#3 note b", false)]
+    {
+        hand.ui.remember(crate::tui::state::TrailLine { sequence, text: text.into(), reads });
+    }
+    hand.press(KeyCode::Char('@'));
+    hand.press(KeyCode::Char('k'));
+    hand.press(KeyCode::Char('c'));
+    assert_eq!(hand.acts, [Act::Copy("#1 step.intent a".into())], "the reading is passed over");
+    hand.press(KeyCode::Char('R'));
+    hand.press(KeyCode::Char('k'));
+    hand.press(KeyCode::Char('c'));
+    assert_eq!(hand.acts.last(), Some(&Act::Copy("#2 guard.sample".into())));
+    hand.type_in("/note zg");
+    assert!(matches!(hand.kind(), Some(Kind::Trail(look)) if look.filter.text == "note zg"), "{:?}", hand.kind());
+    hand.press(KeyCode::Esc);
+    assert!(matches!(hand.kind(), Some(Kind::Trail(look)) if look.filter.text.is_empty()), "first the filter");
+    hand.press(KeyCode::Esc);
+    assert!(hand.kind().is_none());
+}

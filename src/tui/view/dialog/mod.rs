@@ -2,23 +2,28 @@
 
 mod sheet;
 mod shell;
+mod trail;
 
 use ratatui::{Frame, layout::Rect};
 
 use self::sheet::Sheet;
-use super::{Scene, step::tick_word};
+use super::{
+    Scene,
+    step::{command_lines, tick_word},
+};
 use crate::{
     engine::{fact::Intent, message::Selected, state::Lane},
     runbook::{
-        model::{Action, Risk},
+        model::{Action, BaselineSpec, Risk},
         value::StepId,
     },
     tui::{
         dialog::{Choosing, Dialog, Evidence, Kind, Line as Asked},
         edit::Edit,
-        keymap::TABLE,
+        keymap::{Cmd, TABLE, Where},
+        text::wrap,
         theme::Tone,
-        update::{UNKNOWN_OPTIONS, failure_options},
+        update::{UNKNOWN_OPTIONS, can_be_pulled, failure_options, palette},
     },
 };
 
@@ -83,26 +88,29 @@ impl Writer<'_, '_> {
             }
             Kind::Shell { pod, containers, at, yes } => self.shell(pod, containers, *at, *yes),
             Kind::Help => self.help(),
-            Kind::Trail { up } => self.trail(*up, height),
+            Kind::Trail(look) => self.trail(look, height),
         }
     }
 
-    /// Those of the pane in focus first.
+    /// What must be found at once first, then those of the pane in focus.
     fn help(&mut self) -> String {
         let ui = self.scene.ui;
         let mut here: Vec<_> = TABLE.iter().filter(|entry| entry.at.holds(ui)).collect();
-        here.sort_by_key(|entry| entry.at == crate::tui::keymap::Where::Everywhere);
+        let first = [Cmd::Run, Cmd::Ripcord, Cmd::Quit];
+        here.sort_by_key(|entry| match entry.at {
+            _ if first.contains(&entry.cmd) => 0,
+            Where::Everywhere => 2,
+            _ => 1,
+        });
         for entry in here {
-            self.text_raw(&format!("{:<14} {}", entry.keys, entry.words));
+            let mut key = entry.keys;
+            for words in wrap(entry.words, self.sheet.columns.saturating_sub(18)) {
+                self.row(false, &format!("{key:<14} {words}"));
+                key = "";
+            }
         }
         self.keys("Esc back; PgDn, PgUp scroll. Nothing here changes the cluster but a confirmed step.");
         format!("Keys in {:?}", ui.focus)
-    }
-
-    /// As it is: columns stand where they are.
-    fn text_raw(&mut self, text: &str) {
-        let text = crate::tui::text::fit(text, self.sheet.columns);
-        self.sheet.row(false, text.as_str());
     }
 
     fn intent(&self, step: &StepId) -> Option<Intent> {
@@ -147,8 +155,8 @@ impl Writer<'_, '_> {
         };
         self.text(tone, &format!("{risk}{place}"));
         self.gap();
-        for (index, line) in intent.command.lines().enumerate() {
-            self.text(Tone::Plain, &format!("{} {line}", if index == 0 { "$" } else { " " }));
+        for line in command_lines(intent) {
+            self.text(Tone::Plain, &line);
         }
         if !intent.env.is_empty() {
             self.gap();
@@ -189,20 +197,25 @@ impl Writer<'_, '_> {
             }
             Asked::Dismiss(_) => ("Put the offer aside", "why is this no reason to roll back?".into()),
             Asked::BreakGlass(reason) => ("Break the glass", format!("{reason}. Why go on?")),
-            Asked::Palette => (":", "note TEXT, ns NAME, ctx, runbook, alerts, trail, abort WHY, help, q".into()),
+            Asked::Palette => (":", format!("{}; Tab completes", palette::words())),
         };
         self.text(Tone::Plain, &about);
         self.sheet.foot_field("", text, true);
-        self.sheet.foot(Tone::Dim, "Enter does it, Esc leaves it (then z: the ripcord)");
+        let pull = if can_be_pulled(self.scene.ui, self.scene.run) { " (then z: the ripcord)" } else { "" };
+        self.sheet.foot(Tone::Dim, &format!("Enter does it, Esc leaves it{pull}"));
         title.into()
     }
 
     fn checklist(&mut self, step: &StepId, row: usize) -> String {
         let ticks = self.scene.run.state(step).map(|state| state.ticks.clone()).unwrap_or_default();
+        let mut ends = "the last tick ends it";
         if let Some(Intent { action: Action::Checklist(list), .. }) = self.intent(step) {
             for (index, item) in list.items.iter().enumerate() {
                 let (word, _) = tick_word(ticks.get(&item.id).map(|item| item.tick), item.probe.is_some());
                 let optional = if item.required { "" } else { " (optional)" };
+                if !item.required {
+                    ends = "d done";
+                }
                 self.row(index == row, &format!("{word:<9} {}{optional}", item.text));
                 if index == row {
                     let detail = ticks.get(&item.id).map(|item| item.detail.clone()).unwrap_or_default();
@@ -212,7 +225,7 @@ impl Writer<'_, '_> {
                 }
             }
         }
-        self.keys("Space ticks or looks again   o overrides with a reason   d done   Esc back");
+        self.keys(&format!("Space ticks or looks again   o overrides with a reason   {ends}   Esc back"));
         format!("Checklist {step}")
     }
 
@@ -298,8 +311,9 @@ impl Writer<'_, '_> {
 
     fn failure(&mut self, step: &StepId, row: usize) -> String {
         if let Some(state) = self.scene.run.state(step) {
-            let reason = state.reason.clone().unwrap_or_default();
-            self.text(Tone::Bad, &format!("{reason}: {}", state.message));
+            let reason = state.reason.as_ref().filter(|reason| !state.message.starts_with(reason.as_str()));
+            let reason = reason.map_or_else(String::new, |reason| format!("{reason}: "));
+            self.text(Tone::Bad, &format!("{reason}{}", state.message));
         }
         self.gap();
         for (index, (key, words, _)) in failure_options(self.scene.run, step).iter().enumerate() {
@@ -357,7 +371,12 @@ impl Writer<'_, '_> {
                     ),
                 );
             }
-            None => self.text(Tone::Plain, "This runbook declares no baseline; its own way back is:"),
+            None => match &run.book().baseline {
+                Some(BaselineSpec::None(why)) => {
+                    self.text(Tone::Plain, &format!("No baseline, and why: {why}. The way back is:"))
+                }
+                _ => self.text(Tone::Plain, "This runbook declares no baseline; its own way back is:"),
+            },
         }
         if let Some(id) = run.current() {
             self.text(Tone::Plain, &format!("first {id} is stopped, then:"));
@@ -374,16 +393,5 @@ impl Writer<'_, '_> {
         self.sheet.foot(Tone::Dim, "Opening this stopped nothing yet.");
         self.sheet.buttons("Cancel", "ROLL BACK", yes);
         "The ripcord".into()
-    }
-
-    fn trail(&mut self, up: usize, height: usize) -> String {
-        let trail = &self.scene.ui.trail;
-        let rows = height.saturating_sub(4).max(1);
-        let end = trail.len().saturating_sub(up.min(trail.len().saturating_sub(rows)));
-        for line in trail.range(end.saturating_sub(rows)..end) {
-            self.text_raw(&line.text);
-        }
-        self.keys(&format!("{end} of {} lines; k j g G scroll, Esc back", trail.len()));
-        "Trail".into()
     }
 }

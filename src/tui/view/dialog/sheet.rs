@@ -12,7 +12,7 @@ use ratatui::{
 use crate::{
     tui::{
         edit::Edit,
-        text::{fit, width, wrap},
+        text::{fit, lines_more, width, wrap},
         theme::{Theme, Tone},
     },
     visible,
@@ -112,13 +112,16 @@ impl<'t> Sheet<'t> {
 
     pub fn buttons(&mut self, no: &str, go: &str, yes: bool) {
         let style = |on: bool| if on { self.theme.selected() } else { Style::new() };
+        let used = width(no) + width(go) + 14;
+        let hint =
+            ["    y / n, or Tab and Enter", "    y / n"].into_iter().find(|hint| used + hint.len() <= self.columns);
         self.foot.push(Line::default());
         self.foot.push(Line::from(vec![
             Span::raw("   "),
             Span::styled(format!("[ {no} ]"), style(!yes)),
             Span::raw("   "),
             Span::styled(format!("[ {go} ]"), style(yes)),
-            Span::raw("    y / n, or Tab and Enter"),
+            Span::raw(hint.unwrap_or_default()),
         ]));
     }
 
@@ -142,7 +145,7 @@ impl<'t> Sheet<'t> {
         let more = match (down, most - down) {
             (0, 0) => String::new(),
             (_, 0) => " the end; PgUp ".to_owned(),
-            (_, below) => format!(" {below} more lines, PgDn "),
+            (_, below) => format!(" {}, PgDn ", lines_more(below)),
         };
         let lines: Vec<Line<'_>> = self.body.into_iter().skip(down).take(room).chain(self.foot).collect();
         frame.render_widget(Clear, place);

@@ -14,7 +14,7 @@ pub use state::{LivePane, LiveState, Page};
 
 use crate::{
     observe::{cluster::ClusterView, logs::LogView},
-    tui::theme::{Theme, Tone},
+    tui::theme::Theme,
 };
 
 /// What a live pane is drawn from.
@@ -36,15 +36,6 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, live: &Live<'_>, pane: LivePane, 
         LivePane::Events => events::draw(frame, area, live, number),
         LivePane::Logs => logs::draw(frame, area, live, number),
         LivePane::Page => page::draw(frame, area, live),
-    }
-}
-
-/// `api ok 1s`, and the clock's difference when there is one: for the console's first row.
-pub fn header(live: &Live<'_>) -> (String, Tone) {
-    let (word, at) = live.cluster.api.word(live.now);
-    match live.cluster.api.skew_word() {
-        Some(skew) => (format!("{word} | {skew}"), Tone::Warn),
-        None => (word, at.into()),
     }
 }
 
