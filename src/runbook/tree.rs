@@ -321,7 +321,6 @@ mod tests {
         for (bad, says, hint) in [
             ("a: 'open", "", "quotes"),
             ("a:\n\tb: 1\n", "tab", "spaces"),
-            ("a: b\n \tc\n", "tab", "spaces"),
             ("a: 1\n---\nb: 2\n", "a second document", "one runbook"),
             ("a: [1, 2", "", "bracket"),
             (&deep, "too deep", "48"),

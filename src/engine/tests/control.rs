@@ -146,11 +146,12 @@ fn an_end_closes_the_run_and_an_escalation_is_not_a_success() {
 
 #[test]
 fn a_nested_runbook_sees_its_own_params_and_ends_into_its_parent() {
-    let child = book(
+    let mut child = book(
         json!([{"id": "say", "confirm": "none", "run": {"argv": ["echo", "${{ params.who }}"]}},
                {"id": "bye", "end": {"category": "resolved", "code": "said"}}]),
         json!([]),
     );
+    child.params = serde_json::from_value(json!({"who": {"type": "string"}})).unwrap();
     let mut parent = book(
         json!([{"id": "sub", "runbook": {"ref": "x.yaml", "with": {"who": "${{ params.name }}"}}},
                {"id": "after", "confirm": "none", "run": {"argv": ["echo", "${{ steps.sub.outputs.code }}"]}}]),

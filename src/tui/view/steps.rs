@@ -96,7 +96,7 @@ fn line<'a>(scene: &Scene<'_>, row: &Row<'_>, label: &str, selected: bool, colum
 fn current_word(scene: &Scene<'_>, row: &Row<'_>, asks: bool) -> (&'static str, Tone) {
     match scene.run.phase() {
         Phase::Verifying { .. } => ("CHECK", Tone::Busy),
-        Phase::Cancelling { .. } => ("STOPPING", Tone::Warn),
+        Phase::Cancelling { .. } => ("STOPS", Tone::Warn),
         Phase::RetryAt(_) => ("again", Tone::Warn),
         Phase::CalendarClosed(_) => ("CLOSED", Tone::Bad),
         _ => word(row.state, asks),

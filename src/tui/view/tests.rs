@@ -340,6 +340,12 @@ fn what_the_steps_are_counted_as_adds_up() {
     bottle.tell(Command::Confirm { step: "canary".into(), typed, selected: None }).unwrap();
     assert!(counts(&bottle).contains(" 1 ok  1 running  2 left "), "{}", counts(&bottle));
     bottle.tell(Command::Abort { why: "enough".into() }).unwrap();
+    let cancelled = crate::engine::message::Failure {
+        reason: "cancelled".into(),
+        message: String::new(),
+        done: Default::default(),
+    };
+    bottle.report("canary", crate::engine::Report::Failed(cancelled));
     let drawn = screen(&ui, &bottle, true, 120, 35);
     assert!(drawn.contains("over  ABORTED"), "{drawn}");
 }
