@@ -90,7 +90,7 @@ fn pod(number: usize) -> Value {
         .collect();
     json!({"apiVersion": "v1", "kind": "Pod",
         "metadata": {"name": format!("load-{number:04}-7d9f6c5b8-{:05x}", number * 7919),
-            "labels": {"app": "load", "version": if number % 10 == 0 { "canary" } else { "stable" }, "pod-template-hash": "7d9f6c5b8"},
+            "labels": {"app": "load", "version": if number.is_multiple_of(10) { "canary" } else { "stable" }, "pod-template-hash": "7d9f6c5b8"},
             "annotations": {"prometheus.io/scrape": "true", "prometheus.io/port": "8000", "checksum/config": "0a1b2c3d".repeat(8)}},
         "spec": {"nodeName": format!("node-{}", number % NODES + 1), "terminationGracePeriodSeconds": 0,
             "containers": [{"name": "api", "image": "registry.example/load/api:v1.4.2", "ports": [{"name": "http", "containerPort": 8000}],

@@ -132,7 +132,7 @@ fn changes(shared: Arc<Shared>) -> impl Stream<Item = Bytes> {
             pod["metadata"]["resourceVersion"] = json!((number + 1_000_000).to_string());
             let status = &mut pod["status"]["containerStatuses"][0];
             status["restartCount"] = json!(number / shared.items.len() as u64);
-            status["ready"] = json!(number % 50 != 0);
+            status["ready"] = json!(!number.is_multiple_of(50));
             serde_json::to_writer(&mut out, &json!({"type": "MODIFIED", "object": pod})).unwrap();
             out.push(b'\n');
         }
