@@ -50,8 +50,7 @@ pub fn run(common: &Common, args: &cli::Run) -> Result<u8, Fault> {
         say(text.trim_end());
     }
     if args.dry_run {
-        prepared.missing.iter().for_each(|missing| say(&format!("a run would be refused: {missing}")));
-        return super::verbs::dry_run(prepared.opened);
+        return super::dry_run::print(common, prepared);
     }
     can_be_driven(&args.headless)?;
     let policy = policy(&prepared.opened, &args.headless, answers)?;
@@ -82,10 +81,13 @@ pub fn resume(common: &Common, args: &cli::Resume) -> Result<u8, Fault> {
     };
     super::demo::is_over(&state_dir, &run)?;
     can_be_driven(&args.headless)?;
-    let policy = policy(&opened(&state_dir, &run)?, &args.headless, answers.clone())?;
+    let began = opened(&state_dir, &run)?;
+    let policy = policy(&began, &args.headless, answers.clone())?;
+    let doors = doors(common, &args.headless);
     runtime()?.block_on(async {
         let what = if common.read_only { For::Looking } else { For::GoingOn };
-        let live = open::resume(&state_dir, &run, &answers, &doors(common, &args.headless), what)?;
+        prepare::is_same_target(&began, &doors).await?;
+        let live = open::resume(&state_dir, &run, &answers, &doors, what)?;
         front(live, common, &args.headless, policy, None).await
     })
 }
@@ -95,7 +97,7 @@ pub(super) fn doors(common: &Common, flags: &cli::Headless) -> open::Doors {
         terminal: !flags.headless,
         kubeconfig: common.kubeconfig.clone(),
         take_lock: flags.take_lock.clone(),
-        cluster: None,
+        ..open::Doors::default()
     }
 }
 
@@ -187,7 +189,8 @@ pub fn rollback(common: &Common, args: &cli::Rollback) -> Result<u8, Fault> {
     if answers.rollback.as_ref().is_some_and(|rollback| !rollback.confirm) {
         return Err(Fault::usage("the answers refuse the way back: `rollback: {confirm: false}`"));
     }
-    let policy = policy(&opened(&state_dir, &run)?, &flags, answers.clone())?;
+    let began = opened(&state_dir, &run)?;
+    let policy = policy(&began, &flags, answers.clone())?;
     let runtime = runtime()?; // from here on a limit on files ends nothing
     if audit::is_held(&dir) {
         let command = Command::Rollback { why: args.why.clone() };
@@ -203,14 +206,14 @@ pub fn rollback(common: &Common, args: &cli::Rollback) -> Result<u8, Fault> {
     anchor::what_was_left(&state_dir);
     super::demo::is_over(&state_dir, &run)?;
     let status = runs::summary(&state_dir, &run).status;
+    let doors = doors(common, &flags);
     runtime.block_on(async {
-        if status == RunStatus::Open {
-            let live = open::resume(&state_dir, &run, &answers, &doors(common, &flags), For::GoingBack)?;
-            front(live, common, &flags, policy, Some(Command::Rollback { why: args.why.clone() })).await
-        } else {
-            let live = open::way_back(&state_dir, &run, &answers, &doors(common, &flags))?;
-            front(live, common, &flags, policy, Some(Command::Rollback { why: args.why.clone() })).await
-        }
+        prepare::is_same_target(&began, &doors).await?;
+        let live = match status {
+            RunStatus::Open => open::resume(&state_dir, &run, &answers, &doors, For::GoingBack)?,
+            _ => open::way_back(&state_dir, &run, &answers, &doors)?,
+        };
+        front(live, common, &flags, policy, Some(Command::Rollback { why: args.why.clone() })).await
     })
 }
 

@@ -25,6 +25,7 @@ mod console;
 mod demo;
 mod doctor;
 mod drive;
+mod dry_run;
 mod emergency;
 mod exit;
 mod library;

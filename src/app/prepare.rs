@@ -326,6 +326,27 @@ impl From<Unfit> for Fault {
     }
 }
 
+fn way_to(opened: &Opened, doors: &Doors) -> ConnectOptions {
+    let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+    ConnectOptions {
+        kubeconfig: doors.kubeconfig.clone(),
+        context: some(&opened.target.context),
+        namespace: some(&opened.target.namespace),
+        in_cluster: false,
+    }
+}
+
+/// A run that is taken up again goes on on the cluster it began on, and on no other. One that does not answer is no
+/// reason to refuse: every step that changes something asks again.
+pub async fn is_same_target(opened: &Opened, doors: &Doors) -> Result<(), Fault> {
+    if opened.target.identity.is_empty() {
+        return Ok(());
+    }
+    let Ok(cluster) = connect(way_to(opened, doors)).await else { return Ok(()) };
+    let Ok(now) = identity::identify(&cluster).await else { return Ok(()) };
+    identity::same(&cluster, &opened.target, &now).map_err(Fault::failed)
+}
+
 /// Asks the cluster who it is and where the target stands, where the runbook needs to know.
 /// A declared baseline that cannot be read refuses the run: without it there is no safe way back.
 /// `doors` may hold a cluster that is there already; otherwise one is connected to.
@@ -333,7 +354,6 @@ pub async fn preflight(opened: &mut Opened, doors: &Doors) -> Result<(), Unfit> 
     let known = doors.cluster.clone();
     let book = &opened.runbook;
     let spec = book.baseline.clone().filter(|spec| !matches!(spec, BaselineSpec::None(_)));
-    let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
     if known.is_none() {
         fit(preflight::tools(book).await)?;
     }
@@ -341,12 +361,7 @@ pub async fn preflight(opened: &mut Opened, doors: &Doors) -> Result<(), Unfit> 
         return Ok(());
     }
     let is_real = known.is_none();
-    let options = ConnectOptions {
-        kubeconfig: doors.kubeconfig.clone(),
-        context: some(&opened.target.context),
-        namespace: some(&opened.target.namespace),
-        in_cluster: false,
-    };
+    let options = way_to(opened, doors);
     let must = spec.is_some() || book.target.protected || book.target.cluster_uid.is_some();
     let refused = |error: anyhow::Error| Fault::failed(format!("the target was not accepted: {error:#}"));
     let away = |error: anyhow::Error| match error.is::<NoSuchContext>() {

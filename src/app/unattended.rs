@@ -6,6 +6,7 @@ use tokio::time::sleep;
 
 use super::{
     Fault, clock,
+    console::eyes,
     exit::{self, Left},
     open::Live,
     say,
@@ -16,6 +17,7 @@ use crate::{
     engine::{Actor, Command, Input, message::Via},
     headless::{Policy, Reply, Reporter},
     observe::Observation,
+    runbook::model::Action,
     session::SessionError,
 };
 
@@ -40,6 +42,7 @@ pub async fn drive(live: Live, policy: Policy, flags: &Headless, command: Option
         this.say(command)?;
     }
     this.go().await?;
+    this.offer().await;
     this.live.let_go().await;
     let run = this.live.session.run();
     let (code, words) = (exit::code(run, this.left.as_ref()), exit::words(run, this.left.as_ref()));
@@ -152,6 +155,25 @@ impl Loop {
             }
         }
         Ok(false)
+    }
+
+    /// What could have been picked, where an input was left unanswered.
+    async fn offer(&mut self) {
+        if !matches!(self.left, Some(Left::Unanswered(_))) {
+            return;
+        }
+        let run = self.live.session.run();
+        let intent = run.current().and_then(|id| run.state(id)?.intent.clone());
+        let Some(Action::Input(fields)) = intent.as_deref().map(|intent| &intent.action) else { return };
+        let world = self.live.session.performer().clone();
+        for (name, field) in fields {
+            let Some(of) = &field.of else { continue };
+            let lines: Vec<String> = match world.revisions(of).await {
+                Ok(all) => all.iter().map(eyes::choice).map(|one| format!("{:>4}  {}", one.value, one.words)).collect(),
+                Err(error) => vec![format!("the history cannot be read: {error:#}")],
+            };
+            say(&format!("{name} can be one of:\n{}", lines.join("\n")));
+        }
     }
 
     fn unanswered(&mut self, what: &str) -> Result<(), Fault> {

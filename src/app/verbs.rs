@@ -196,27 +196,3 @@ fn guide(path: &Path) -> Result<String, String> {
     let bytes = fs::read(path).map_err(|error| error.to_string())?;
     String::from_utf8(bytes).map_err(|_| "it is no UTF-8 text; save the guide as Markdown in UTF-8".into())
 }
-
-/// Every step with its exact command; nothing is sent.
-pub fn dry_run(opened: crate::engine::fact::Opened) -> Result<u8, Fault> {
-    let run = crate::engine::Run::open(opened.started_at, opened);
-    for row in run.rows() {
-        let lane = if row.lane == crate::engine::state::Lane::Rollback { "R" } else { " " };
-        let risk = format!("{:?}", row.step.risk()).to_lowercase();
-        outln!(
-            "{lane} {:indent$}{:<24} {risk:<11} {}",
-            "",
-            row.id.to_string(),
-            visible::line(&run.text_for(&row.id, row.step.title())),
-            indent = row.depth * 2
-        );
-        let lines = match run.intent_for(&row.id, None) {
-            Ok(intent) => intent.command,
-            Err(why) => format!("(not known yet: {why})"),
-        };
-        for line in lines.lines() {
-            outln!("      {}", visible::line(line));
-        }
-    }
-    Ok(0)
-}

@@ -269,6 +269,20 @@ fn without_end(phases: &[Phase]) -> Report {
     Report::Unknown { message }
 }
 
+/// Whether the child of an attempt nobody saw the end of may run still; false only where that is known.
+pub fn may_run(work: &Work) -> bool {
+    let phases = match look(&status_path(work)) {
+        Ok((true, _)) => return true,
+        Ok((false, phases)) => phases,
+        Err(error) => return error.kind() != io::ErrorKind::NotFound,
+    };
+    match phases.last() {
+        Some(Phase::Starting { runner }) => runner.boot_id == status::boot_id(),
+        Some(Phase::Started { child }) => child.is_alive(),
+        None | Some(Phase::Accepted { .. } | Phase::Ended(_)) => false,
+    }
+}
+
 fn unreadable(error: &io::Error) -> Report {
     let message = if error.kind() == io::ErrorKind::NotFound {
         "there is no status file: the step may never have been started, or the file was removed; look, then say what came of it".into()

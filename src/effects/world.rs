@@ -12,12 +12,14 @@ use std::{
 
 use futures::FutureExt as _;
 use indexmap::IndexMap;
+use jiff::Timestamp;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     helm, http,
     kube::{
         self, act,
+        baseline::Revision,
         connect::{Cluster, NoSuchContext},
         forward::{self, Forward, ForwardState},
         private_kubeconfig,
@@ -31,12 +33,12 @@ use super::{
 use crate::{
     engine::{
         fact::Baseline,
-        message::{Done, Effect, Failure, Look, Measurement, Reading, Report, Started, Ticket},
+        message::{Done, Effect, Failure, Look, Measurement, Reading, Report, Ticket},
     },
     observe::{Observation, alerts::AlertsNews},
     redact::Redactor,
     runbook::{
-        model::{Action, BaselineSpec, Helm, Kubernetes, PortForward, Risk},
+        model::{Action, BaselineSpec, Helm, Kubernetes, PickOf, PortForward, Risk},
         value::StepId,
     },
     runner::job::Rung,
@@ -146,7 +148,7 @@ impl World {
     }
 
     /// One reading, for a look beside the run.
-    pub async fn read_metric(&self, at: jiff::Timestamp, what: &Measurement) -> Reading {
+    pub async fn read_metric(&self, at: Timestamp, what: &Measurement) -> Reading {
         metrics::measure(&self.work(&Ticket::new("metrics", 0), &Receipt::default(), None), at, what).await
     }
 
@@ -163,6 +165,29 @@ impl World {
             }
             Err(Report::Failed(failure)) => vec![failure.message],
             Err(_) => Vec::new(),
+        }
+    }
+
+    /// Which revisions one could go back to now, newest first.
+    ///
+    /// # Errors
+    /// The cluster or the history cannot be read.
+    pub async fn revisions(&self, of: &PickOf) -> anyhow::Result<Vec<Revision>> {
+        kube::baseline::revisions(&self.cluster().await?, of, now()).await
+    }
+
+    /// What changed the target since its baseline, other than this run; lines for the ripcord's dialog.
+    pub async fn changed_since(&self, baseline: &Baseline) -> Vec<String> {
+        let looking = async {
+            let cluster = self.cluster().await?;
+            kube::baseline::since(&cluster, baseline, &self.place.run, now()).await
+        };
+        match looking.await {
+            Ok(lines) => lines.iter().map(|line| crate::visible::line(line).into_owned()).collect(),
+            Err(error) => vec![format!(
+                "whether something else changed it since cannot be said: {}",
+                crate::visible::line(&format!("{error:#}"))
+            )],
         }
     }
 
@@ -202,9 +227,9 @@ impl Performer for World {
                 }
                 self.spawn(work.clone(), async move { act(&work, &action, &env).await });
             }
-            Effect::Reattach { ticket, action, started } => {
+            Effect::Reattach { ticket, action, started, since } => {
                 let work = self.work(&ticket, under, None);
-                self.spawn(work.clone(), async move { reattach(&work, &action, started.as_ref()).await });
+                self.spawn(work.clone(), async move { reattach(&work, &action, started.is_none(), since).await });
             }
             Effect::Probe { ticket, item, probe, env } => {
                 // A look has its own files: the item's name, never the step's own. It stays in the step's
@@ -368,7 +393,7 @@ async fn context<'a>(work: &Work, say: &'a (dyn Fn(&str) + Send + Sync)) -> Resu
     Ok(cx)
 }
 
-fn now() -> jiff::Timestamp {
+fn now() -> Timestamp {
     crate::pace::now()
 }
 
@@ -380,7 +405,7 @@ async fn captured(work: &Work, spec: &BaselineSpec) -> Result<Baseline, String> 
 async fn compared(work: &Work, baseline: &Baseline) -> Look {
     let looking = async {
         match work.cluster().await {
-            Ok(cluster) => kube::baseline::restored(cluster, baseline).await,
+            Ok(cluster) => kube::restored::restored(cluster, baseline).await,
             Err(error) => Look { passed: None, detail: format!("the cluster cannot be reached: {error:#}") },
         }
     };
@@ -452,21 +477,34 @@ async fn helm_act(work: &Work, verb: &Helm) -> Report {
         takes_outputs: false,
         remove: Vec::new(),
     };
-    let outcome = match process::perform(work, process).await {
-        Report::Succeeded(done) => act::ActOutcome::Succeeded(done),
-        Report::Failed(failure) => act::ActOutcome::Failed(failure),
-        Report::Unknown { message } => act::ActOutcome::Unknown(message),
-        other => return other,
-    };
-    helm::finish(&cx, verb, before, outcome).await.report()
+    finished(&cx, verb, before, process::perform(work, process).await).await
+}
+
+async fn finished(cx: &act::ActContext<'_>, verb: &Helm, before: Option<serde_json::Value>, report: Report) -> Report {
+    let mut report = report;
+    if let Report::Succeeded(done) | Report::Failed(Failure { done, .. }) = &mut report {
+        helm::finish(cx, verb, before, done).await;
+    }
+    report
+}
+
+/// The runner knows how its helm ended; where it does not, the release is asked.
+async fn helm_reattach(work: &Work, verb: &Helm, tell_start: bool, since: Option<Timestamp>) -> Report {
+    let report = process::reattach(work, tell_start).await;
+    let quiet = |_: &str| {};
+    match (context(work, &quiet).await, report) {
+        (Ok(cx), Report::Unknown { message }) => helm::settle(&cx, verb, &message, since, process::may_run(work)).await,
+        (Ok(cx), report) => finished(&cx, verb, None, report).await,
+        (Err(_), report) => report,
+    }
 }
 
 /// Another process began this: what became of it?
-async fn reattach(work: &Work, action: &Action, started: Option<&Started>) -> Report {
+async fn reattach(work: &Work, action: &Action, tell_start: bool, since: Option<Timestamp>) -> Report {
     match action {
-        Action::Run(run) => shell::reattach(work, run, started.is_none()).await,
+        Action::Run(run) => shell::reattach(work, run, tell_start).await,
         Action::Kubernetes(verb) => native(work, async |cx| act::reattach(cx, verb).await).await,
-        Action::Helm(_) => process::reattach(work, started.is_none()).await,
+        Action::Helm(verb) => helm_reattach(work, verb, tell_start, since).await,
         other => Report::Unknown {
             message: format!(
                 "the console ended while this {} was under way; look at what it did, then say what came of it",

@@ -374,7 +374,8 @@ pub enum Effect {
     /// Do the step. `action` is rendered; only `${{ secrets.x }}` may still stand in it, and in `env`.
     Perform { ticket: Ticket, action: Box<Action>, env: IndexMap<String, String>, timeout: Option<Dur> },
     /// The console went and came back: attach to what runs, or read how it ended. Answers as `Perform` would.
-    Reattach { ticket: Ticket, action: Box<Action>, started: Option<Started> },
+    /// `since`: when its intent was recorded.
+    Reattach { ticket: Ticket, action: Box<Action>, started: Option<Started>, since: Option<Timestamp> },
     /// Look: `verify` (no item), or a checklist item, with the values of its step. Answers with `Probed`.
     Probe { ticket: Ticket, item: Option<String>, probe: Box<Probe>, env: IndexMap<String, String> },
     /// Read these at this slot. Answers with one `Sample` each.

@@ -59,7 +59,7 @@ impl Draft {
     fn find_again(&mut self, ticket: &Ticket) {
         let Some(state) = self.run.state(&ticket.step) else { return };
         let Some(intent) = state.intent.clone() else { return };
-        let started = state.started.clone();
+        let (started, since) = (state.started.clone(), state.entered_at);
         let action = Box::new(intent.action.clone());
         let again = match &intent.action {
             Action::PortForward(_) => true,
@@ -70,7 +70,7 @@ impl Draft {
         self.effect(if again {
             Effect::Perform { ticket, action, env: intent.env.clone(), timeout: intent.timeout }
         } else {
-            Effect::Reattach { ticket, action, started }
+            Effect::Reattach { ticket, action, started, since }
         });
     }
 

@@ -1,5 +1,6 @@
 //! The console: keys to commands, state to screens. Touches no cluster and no file.
 
+pub mod choices;
 pub mod dialog;
 pub mod edit;
 pub mod keymap;

@@ -1,6 +1,6 @@
 //! What the console remembers that the run does not: what was seen, focus, selection, scroll, the dialog.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
 
@@ -126,6 +126,22 @@ pub struct Preview {
     pub lines: Option<Vec<String>>,
 }
 
+/// What is looked at while the ripcord is in hand: who changed the target since, what the way back would change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WayBack {
+    pub lines: Vec<String>,
+    /// Nothing more comes.
+    pub whole: bool,
+}
+
+/// One live choice of an input (`pick`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Choice {
+    pub value: String,
+    pub words: String,
+    pub suggested: bool,
+}
+
 #[derive(Default)]
 pub struct Ui {
     pub focus: Pane,
@@ -149,6 +165,9 @@ pub struct Ui {
     /// What an urgent dialog came over; it comes back.
     pub under: Option<Dialog>,
     pub preview: Option<Preview>,
+    pub way_back: WayBack,
+    /// Live choices by step and field: those, or why there are none.
+    pub choices: BTreeMap<(StepId, String), Result<Vec<Choice>, String>>,
     /// A filter is being typed for the focused pane.
     pub typing: Option<Edit>,
     pub full: bool,

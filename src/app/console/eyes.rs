@@ -1,16 +1,21 @@
 //! What the console looks at beside the run: the cluster's watches, log streams, metrics, and texts fetched on
 //! demand. Everything happens in tasks and comes back as `Word`s or observations; nothing here blocks the loop.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use tokio::sync::mpsc;
 
 use super::redacted::redact;
 use crate::{
     app::clock,
+    audit,
     effects::{
         World, evidence,
         kube::{
+            baseline::Revision,
             connect::Cluster,
             describe::{self, ObjectRef},
             logs::{LogHub, LogOf, LogQuery, LogSpec},
@@ -18,21 +23,23 @@ use crate::{
         },
         prometheus::Watched,
     },
-    engine::Run,
+    engine::{Fact, Run, fact::RunStatus, state::Lane},
     observe::{
         Observation,
         cluster::ClusterNews,
         freshness::{Trouble, TroubleKind},
+        human,
     },
     pace,
     redact::Redactor,
     runbook::{
-        model::{Action, BaselineSpec, PaneFilter, PortForward, Runbook},
+        model::{Action, BaselineSpec, PaneFilter, PortForward, Risk, Runbook},
         value::StepId,
     },
     tui::{
+        choices,
         look::{LogsOf, Look, Named},
-        state::{Pane, Ui},
+        state::{Choice, Pane, Ui},
         view::live::Page,
     },
     visible,
@@ -41,8 +48,25 @@ use crate::{
 /// What a task of the console brings back.
 pub enum Word {
     Seen(Seen),
-    Evidence { step: StepId, file: String, hash: Result<String, String> },
-    Preview { step: StepId, lines: Vec<String> },
+    Evidence {
+        step: StepId,
+        file: String,
+        hash: Result<String, String>,
+    },
+    Preview {
+        step: StepId,
+        lines: Vec<String>,
+    },
+    /// For the ripcord's dialog; `whole`: nothing more comes.
+    WayBack {
+        lines: Vec<String>,
+        whole: bool,
+    },
+    Choices {
+        step: StepId,
+        field: String,
+        offered: Result<Vec<Choice>, String>,
+    },
 }
 
 /// What a look found.
@@ -324,6 +348,45 @@ impl Eyes {
         });
     }
 
+    /// What an operator with the ripcord in hand wants to know: who else changed the target since, how long the way
+    /// back took last time, and what it would change. Each is said as soon as it is known.
+    pub fn way_back(&self, run: &Run, state_dir: &Path) {
+        let (world, words) = (self.world.clone(), self.words.clone());
+        let (baseline, book) = (run.baseline().cloned(), run.book().metadata.name.clone());
+        let state_dir = state_dir.to_owned();
+        let lane = run.rows().into_iter().filter(|row| row.lane == Lane::Rollback);
+        let acts: Vec<_> = lane.filter_map(|row| run.intent_for(&row.id, None).ok()).collect();
+        tokio::spawn(async move {
+            let say = async |lines: Vec<String>, whole| drop(words.send(Word::WayBack { lines, whole }).await);
+            if let Some(baseline) = &baseline {
+                let others = world.changed_since(baseline).await;
+                say(others.iter().map(|line| format!("! {line}")).collect(), false).await;
+            }
+            let last = tokio::task::spawn_blocking(move || last_time(&state_dir, &book)).await.ok().flatten();
+            say(last.into_iter().collect(), false).await;
+            for act in acts.iter().filter(|act| act.risk > Risk::Read) {
+                let lines = world.preview(&act.step, &act.action).await;
+                say(lines.iter().map(|line| format!("  {line}")).collect(), false).await;
+            }
+            say(Vec::new(), true).await;
+        });
+    }
+
+    /// The live choices of an input's fields.
+    pub fn choices(&self, run: &Run, step: &StepId, fields: impl Iterator<Item = String>) {
+        for name in fields {
+            let Some(of) = choices::field(run, step, &name).and_then(|field| field.of.clone()) else { continue };
+            let (world, words, step) = (self.world.clone(), self.words.clone(), step.clone());
+            tokio::spawn(async move {
+                let offered = match world.revisions(&of).await {
+                    Ok(all) => Ok(all.iter().map(choice).collect()),
+                    Err(error) => Err(visible::line(&format!("the history cannot be read: {error:#}")).into_owned()),
+                };
+                let _ = words.send(Word::Choices { step, field: name, offered }).await;
+            });
+        }
+    }
+
     pub fn cluster(&self) -> Option<&Cluster> {
         self.cluster.as_ref()
     }
@@ -331,6 +394,34 @@ impl Eyes {
     pub fn pod_namespace(&self) -> &str {
         &self.spec.namespace
     }
+}
+
+/// A revision as a person chooses it.
+pub fn choice(revision: &Revision) -> Choice {
+    let Revision { images, age, status, by, .. } = revision;
+    let lived = revision.live_for.as_ref().map_or_else(String::new, |lived| format!("  live for {lived}"));
+    let chart = revision.chart.as_ref().map_or_else(String::new, |chart| format!("  {chart}"));
+    let now = if revision.current { "  (now)" } else { "" };
+    let why = revision.suggested.as_ref().map_or_else(String::new, |why| format!("  {why}"));
+    let words = format!("{status}{now}  {}{chart}  {age} old{lived}  {by}{why}", images.join(","));
+    let words = visible::line(&words).into_owned();
+    Choice { value: revision.revision.to_string(), words, suggested: revision.suggested.is_some() }
+}
+
+/// How long the last way back of this runbook took that came to its good end, among the last runs.
+fn last_time(state_dir: &Path, book: &str) -> Option<String> {
+    const LOOKED_AT: usize = 200;
+    let runs = audit::runs::list(state_dir).into_iter().take(LOOKED_AT);
+    let mut back = runs.filter(|run| run.runbook == book && run.status == RunStatus::RolledBack);
+    let facts = audit::read_facts(&state_dir.join("runs").join(back.next()?.run)).ok()?;
+    let at = |kind: fn(&Fact) -> bool| facts.iter().find(|(_, fact)| kind(fact)).map(|(at, _)| *at);
+    let began = at(|fact| matches!(fact, Fact::RollbackBegan { .. }))?;
+    let ended = at(|fact| matches!(fact, Fact::RunClosed { .. }))?;
+    Some(format!(
+        "last time it took {}, on {}",
+        human::duration(ended.duration_since(began)),
+        began.strftime("%F %H:%MZ")
+    ))
 }
 
 /// Takes in all that waits, up to a bound: a flood must not keep a key waiting.

@@ -40,9 +40,9 @@ use crate::{
     observe::Observation,
     session::{Now, Receipt},
     tui::{
-        dialog::Dialog,
+        dialog::{Dialog, Kind},
         look::Look,
-        state::{Act, TrailLine, Ui},
+        state::{Act, TrailLine, Ui, WayBack},
         terminal::Screen,
         theme::Theme,
         update,
@@ -208,9 +208,25 @@ impl Console {
     }
 
     /// What was typed before a dialog could be read must not answer it.
-    fn unread(&self, before: Option<&Dialog>, keys: &mut EventStream) {
+    fn unread(&mut self, before: Option<&Dialog>, keys: &mut EventStream) {
         if opened_to_act(before, self.ui.dialog.as_ref()) {
+            self.look_for_it();
             while let Some(Some(Ok(_))) = keys.next().now_or_never() {}
+        }
+    }
+
+    /// What the dialog that stands there now wants to show, and only the world knows.
+    fn look_for_it(&mut self) {
+        let run = self.live.session.run();
+        match self.ui.dialog.as_ref().map(|dialog| &dialog.kind) {
+            Some(Kind::Ripcord { .. }) if self.ui.has_cluster && run.writes_begun() => {
+                self.ui.way_back = WayBack::default();
+                self.eyes.way_back(run, &self.live.state_dir);
+            }
+            Some(Kind::Input { step, fields, .. }) => {
+                self.eyes.choices(run, step, fields.iter().map(|(name, _)| name.clone()));
+            }
+            _ => {}
         }
     }
 
@@ -335,12 +351,22 @@ impl Console {
             }
             Word::Evidence { hash: Err(why), .. } => self.ui.status = Some(why),
             Word::Preview { step, lines } => {
-                let lines = lines.iter().map(|line| self.live.redactor.redact(line).into_owned()).collect();
+                let lines = self.clean(&lines);
                 if let Some(preview) = self.ui.preview.as_mut().filter(|preview| preview.step == step) {
                     preview.lines = Some(lines);
                 }
             }
+            Word::WayBack { lines, whole } => {
+                let lines = self.clean(&lines);
+                self.ui.way_back.lines.extend(lines);
+                self.ui.way_back.whole |= whole;
+            }
+            Word::Choices { step, field, offered } => update::offered(&mut self.ui, step, field, offered),
         }
+    }
+
+    fn clean(&self, lines: &[String]) -> Vec<String> {
+        lines.iter().map(|line| self.live.redactor.redact(line).into_owned()).collect()
     }
 
     fn second(&mut self) {

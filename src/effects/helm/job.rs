@@ -1,19 +1,22 @@
 //! An upgrade or rollback as a job for the step-runner, and what the release says once it is over.
 //! Starts no process.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use serde_json::Value;
 
 use super::{Release, argv, pending, releases};
 use crate::{
     effects::kube::{
-        act::{ActContext, ActOutcome, Fault},
+        act::{ActContext, Fault, Wire},
         private_kubeconfig,
     },
     engine::message::{Done, Failure},
     runbook::model::Helm,
 };
+
+/// How long the look after helm may take; a cancel does not stop it.
+const LAST_LOOK: Duration = Duration::from_secs(5);
 
 /// What to start. Stop it with INT to the group, 30 s, TERM: Helm then leaves no `pending-*` behind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,26 +57,22 @@ fn named(helm: &Helm) -> (&str, Option<&String>) {
     }
 }
 
-/// The release's revisions now.
+/// The release's revisions now, over this wire.
 ///
 /// # Errors
 /// They cannot be read.
-pub(super) async fn standing(cx: &ActContext<'_>, helm: &Helm) -> Result<Vec<Release>, Fault> {
+pub(super) async fn standing(wire: &Wire, cx: &ActContext<'_>, helm: &Helm) -> Result<Vec<Release>, Fault> {
     let (release, own) = named(helm);
-    releases(&cx.wire, own.map_or(cx.namespace.as_str(), String::as_str), release, cx.out).await
+    releases(wire, own.map_or(cx.namespace.as_str(), String::as_str), release, cx.out).await
 }
 
 /// Puts what the release says now beside what the process said: before, after, revision.
-pub async fn finish(cx: &ActContext<'_>, helm: &Helm, before: Option<Value>, outcome: ActOutcome) -> ActOutcome {
-    let after = standing(cx, helm).await.ok().and_then(|all| all.last().cloned());
-    let mut outcome = outcome;
-    if let Some(done) = outcome.done_mut() {
-        fill(done, before, after.as_ref());
-    }
-    outcome
+pub async fn finish(cx: &ActContext<'_>, helm: &Helm, before: Option<Value>, done: &mut Done) {
+    let after = standing(&cx.wire.steadfast(LAST_LOOK), cx, helm).await.ok().and_then(|all| all.last().cloned());
+    fill(done, before, after.as_ref());
 }
 
-fn fill(done: &mut Done, before: Option<Value>, after: Option<&Release>) {
+pub(super) fn fill(done: &mut Done, before: Option<Value>, after: Option<&Release>) {
     done.before = before;
     done.after = after.map(Release::evidence);
     for (key, value) in [("before", &done.before), ("after", &done.after)] {
@@ -88,47 +87,13 @@ fn fill(done: &mut Done, before: Option<Value>, after: Option<&Release>) {
     }
 }
 
-/// What the release says of an act nobody saw the end of. Sends nothing.
-pub async fn settle(cx: &ActContext<'_>, helm: &Helm, before: Option<Value>) -> ActOutcome {
-    let all = match standing(cx, helm).await {
-        Ok(all) => all,
-        Err(fault) => return ActOutcome::Unknown(format!("the release cannot be read: {fault}")),
-    };
-    let Some(last) = all.last() else {
-        return ActOutcome::Unknown("no revision of this release is kept in the cluster".into());
-    };
-    let mut done = Done { summary: format!("revision {} is {}", last.revision, last.status), ..Done::default() };
-    let ours = match helm {
-        Helm::Upgrade(_) => last.description.starts_with(&format!("{} ", cx.cause_prefix())),
-        Helm::Rollback(rollback) => {
-            let to = rollback.revision.value().unwrap_or_default();
-            let newer =
-                before.as_ref().and_then(|one| one.get("revision")?.as_i64()).is_some_and(|was| last.revision > was);
-            newer && last.description == format!("Rollback to {to}")
-        }
-        _ => false,
-    };
-    fill(&mut done, before, Some(last));
-    match (ours, last.status.as_str()) {
-        (true, "deployed") => ActOutcome::Succeeded(done),
-        (true, "failed") => {
-            let message = format!("helm left revision {} failed: {}", last.revision, last.description);
-            ActOutcome::Failed(Failure { reason: "exit".into(), message, done })
-        }
-        (_, status) => ActOutcome::Unknown(format!(
-            "revision {} is {status} ({}); whether this step made it nobody can say",
-            last.revision, last.description
-        )),
-    }
-}
-
 /// What stands before an upgrade or rollback; lines worth saying (a pending release) are said.
 ///
 /// # Errors
 /// A rollback to a revision that is not there, an upgrade of a pending release, or one that cannot be read.
 pub async fn ready(cx: &ActContext<'_>, helm: &Helm) -> Result<Option<Value>, Failure> {
     let failure = |reason: &str, message: String| Failure { reason: reason.to_owned(), message, done: Done::default() };
-    let all = match standing(cx, helm).await {
+    let all = match standing(&cx.wire, cx, helm).await {
         Ok(all) => all,
         // Helm itself may be allowed what we are not; it will say.
         Err(fault) if matches!(helm, Helm::Upgrade(_)) => {

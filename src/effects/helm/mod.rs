@@ -5,11 +5,13 @@ mod argv;
 pub mod diff;
 mod job;
 mod release;
+mod settle;
 mod show;
 mod stand_in;
 
 pub use argv::argv;
-pub use job::{HelmJob, finish, job, ready, settle};
+pub use job::{HelmJob, finish, job, ready};
 pub use release::{Release, decode, encode, pending, releases};
+pub use settle::settle;
 pub use show::{perform, render};
 pub use stand_in::{StandIn, change};

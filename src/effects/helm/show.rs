@@ -23,7 +23,7 @@ pub async fn perform(cx: &ActContext<'_>, helm: &Helm) -> Option<ActOutcome> {
         return None;
     }
     let began = Instant::now();
-    let mut outcome = match standing(cx, helm).await {
+    let mut outcome = match standing(&cx.wire, cx, helm).await {
         Ok(all) => show(cx, helm, &all).await,
         Err(fault) => failed("unreachable", format!("the release cannot be read: {fault}")),
     };
@@ -53,11 +53,16 @@ async fn show(cx: &ActContext<'_>, helm: &Helm, all: &[Release]) -> ActOutcome {
             let max = history.max.as_ref().and_then(Tpl::value).map_or(256, |max| max as usize);
             let shown = &all[all.len().saturating_sub(max)..];
             table(cx, shown).iter().for_each(|line| (cx.out)(line));
-            succeeded(last, format!("{} revisions", shown.len()), json!(shown.iter().map(entry).collect::<Vec<_>>()))
+            succeeded(
+                all,
+                last,
+                format!("{} revisions", shown.len()),
+                json!(shown.iter().map(entry).collect::<Vec<_>>()),
+            )
         }
         _ => {
             status(cx, last);
-            succeeded(last, format!("revision {} is {}", last.revision, last.status), entry(last))
+            succeeded(all, last, format!("revision {} is {}", last.revision, last.status), entry(last))
         }
     }
 }
@@ -68,8 +73,10 @@ fn entry(release: &Release) -> Value {
     value
 }
 
-fn succeeded(last: &Release, summary: String, json: Value) -> ActOutcome {
+fn succeeded(all: &[Release], last: &Release, summary: String, json: Value) -> ActOutcome {
     let outputs = [
+        // Those that can be gone back to still.
+        ("revisions", json!(all.iter().map(|one| one.revision).collect::<Vec<_>>())),
         ("revision", json!(last.revision)),
         ("status", json!(last.status)),
         ("chart", json!(last.chart)),

@@ -23,7 +23,13 @@ pub struct StandIn {
 pub async fn change(cx: &ActContext<'_>, by: &StandIn, helm: &Helm) -> ActOutcome {
     (cx.out)(by.label);
     match ready(cx, helm).await {
-        Ok(before) => finish(cx, helm, before, (by.change)(cx, helm).await).await,
+        Ok(before) => {
+            let mut outcome = (by.change)(cx, helm).await;
+            if let Some(done) = outcome.done_mut() {
+                finish(cx, helm, before, done).await;
+            }
+            outcome
+        }
         Err(refused) => ActOutcome::Failed(refused),
     }
 }

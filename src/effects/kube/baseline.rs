@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     effects::helm::{self, Release},
-    engine::{fact::Baseline, message::Look},
+    engine::fact::Baseline,
     observe::human,
     runbook::model::{BaselineSpec, PickOf},
     visible,
@@ -256,92 +256,6 @@ pub async fn since(cluster: &Cluster, baseline: &Baseline, run: &str, now: Times
         lines.push(format!("revision {} ({}) came {} ago by {by}", one.revision, one.images.join(", "), one.age));
     }
     Ok(lines)
-}
-
-/// How long a rollout that is under way, or a cluster that is away, is waited for.
-const SETTLES_WITHIN: Duration = Duration::from_secs(300);
-const LOOKS_EVERY: Duration = Duration::from_secs(2);
-
-/// What one look at the target says.
-enum Back {
-    Yes(String),
-    /// The right revision, not there yet.
-    Coming(String),
-    No(String),
-}
-
-/// Whether the target is back: the images that run are the baseline's, and the rollout is done. Waits for a rollout
-/// that is under way and for a cluster that does not answer, up to five minutes.
-pub async fn restored(cluster: &Cluster, baseline: &Baseline) -> Look {
-    let until = tokio::time::Instant::now() + SETTLES_WITHIN;
-    loop {
-        let wire = Wire::looking(&cluster.client, LIMIT);
-        let seen = match baseline.kind.as_str() {
-            "helmRelease" => release_back(&wire, &cluster.namespace, baseline).await,
-            _ => deployment_back(&wire, &cluster.namespace, &baseline.name, &baseline.images).await,
-        };
-        let late = tokio::time::Instant::now() >= until;
-        match seen {
-            Ok(Back::Yes(detail)) => return Look { passed: Some(true), detail },
-            Ok(Back::No(detail)) => return Look { passed: Some(false), detail },
-            Ok(Back::Coming(detail)) if late => return Look { passed: Some(false), detail },
-            Err(fault) if late || !fault.is_passing() => {
-                return Look { passed: None, detail: format!("it cannot be looked at: {fault}") };
-            }
-            Ok(Back::Coming(_)) | Err(_) => tokio::time::sleep(LOOKS_EVERY).await,
-        }
-    }
-}
-
-async fn release_back(wire: &Wire, namespace: &str, baseline: &Baseline) -> Result<Back, Fault> {
-    let all = helm::releases(wire, namespace, &baseline.name, &|_| {}).await?;
-    let Some(last) = all.last() else {
-        return Ok(Back::No(format!("release {} is gone", baseline.name)));
-    };
-    let (want, is) = (sorted(&baseline.images), sorted(&last.images));
-    if last.status != "deployed" || want != is {
-        let detail = format!(
-            "release {} is at revision {} ({}), images {}",
-            last.name,
-            last.revision,
-            last.status,
-            is.join(", ")
-        );
-        return Ok(Back::No(detail));
-    }
-    let objects = super::act::parse_manifests(&last.manifest, "the release").unwrap_or_default();
-    let text = |one: &Value, at: &str| one.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned();
-    for one in objects.iter().filter(|one| text(one, "/kind") == "Deployment") {
-        let wanted = one.pointer("/spec/template").map(images).unwrap_or_default();
-        match deployment_back(wire, namespace, &text(one, "/metadata/name"), &wanted).await? {
-            Back::Yes(_) => {}
-            other => return Ok(other),
-        }
-    }
-    Ok(Back::Yes(format!(
-        "release {} is at revision {}, deployed, images equal the baseline",
-        last.name, last.revision
-    )))
-}
-
-fn sorted(images: &[String]) -> Vec<String> {
-    let mut images = images.to_vec();
-    images.sort();
-    images
-}
-
-async fn deployment_back(wire: &Wire, namespace: &str, name: &str, wanted: &[String]) -> Result<Back, Fault> {
-    let path = kinds::usual("Deployment").map(|one| one.path_of(namespace, name)).transpose()?.unwrap_or_default();
-    let object = wire.get(&path, &|_| {}).await?;
-    let is = object.pointer("/spec/template").map(images).unwrap_or_default();
-    if sorted(&is) != sorted(wanted) {
-        let detail = format!("Deployment {name} runs {}, not {}", is.join(", "), wanted.join(", "));
-        return Ok(Back::No(visible::line(&detail).into_owned()));
-    }
-    Ok(match super::act::rollout_progress(&object) {
-        Ok(line) => Back::Yes(line),
-        Err(line) => Back::Coming(line),
-    })
 }
 
 #[cfg(test)]

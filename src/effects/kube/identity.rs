@@ -90,8 +90,17 @@ pub async fn check(cluster: &Cluster, pinned: &TargetIdentity) -> Result<Identit
         return Err("insecure-skip-tls-verify is refused on a protected target".into());
     }
     let now = identify(cluster).await.map_err(|error| error.to_string())?;
+    same(cluster, pinned, &now)?;
+    Ok(now)
+}
+
+/// Is what answered the one that was pinned?
+///
+/// # Errors
+/// It is another one.
+pub fn same(cluster: &Cluster, pinned: &TargetIdentity, now: &Identity) -> Result<(), String> {
     if now.word == pinned.identity {
-        return Ok(now);
+        return Ok(());
     }
     Err(format!(
         "context {} leads to another cluster than this run began on (then {}, now {}); nothing was sent, check the kubeconfig",

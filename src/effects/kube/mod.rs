@@ -12,5 +12,6 @@ pub mod permissions;
 pub mod preview;
 pub mod private_kubeconfig;
 pub mod reading;
+pub mod restored;
 pub mod shell;
 pub mod watch;

@@ -59,9 +59,9 @@ async fn of_kubernetes(cx: &ActContext<'_>, verb: &Kubernetes) -> Vec<String> {
         Err(why) => lines.push(format!("dry run: {why}")),
     }
     let notices = said.lock().map(|said| said.clone()).unwrap_or_default();
-    lines.extend(
-        notices.into_iter().filter(|line| line.contains("managed by Helm") || line.contains("HorizontalPodAutoscaler")),
-    );
+    lines.extend(notices.into_iter().filter(|line| {
+        ["managed by Helm", "HorizontalPodAutoscaler", "PodDisruptionBudget"].iter().any(|word| line.contains(word))
+    }));
     lines
 }
 

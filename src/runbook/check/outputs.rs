@@ -9,14 +9,20 @@ pub fn outputs_of(step: &Step) -> Option<Vec<String>> {
         Action::Run(_) => Some(step.common.outputs.clone()),
         Action::Http(_) => words(&["status", "body", "json"]),
         Action::Kubernetes(verb) => {
-            let own = kubernetes(verb);
-            let every: &[&str] = if verb.risk() > Risk::Read { &["before", "after", "resourceVersion"] } else { &[] };
-            words(&[every, own].concat())
+            let written: &[&str] = match verb {
+                Kubernetes::Exec(_) => &["before"],
+                Kubernetes::Delete(_) => &["before", "after"],
+                _ if verb.risk() > Risk::Read => &["before", "after", "resourceVersion"],
+                _ => &[],
+            };
+            words(&[written, kubernetes(verb)].concat())
         }
         Action::Helm(Helm::Upgrade(_) | Helm::Rollback(_)) => {
-            words(&["before", "after", "resourceVersion", "revision"])
+            words(&["before", "after", "resourceVersion", "revision", "status"])
         }
-        Action::Helm(_) => words(&["revision", "status", "chart", "images", "json", "changed", "count"]),
+        Action::Helm(_) => {
+            words(&["revision", "revisions", "status", "chart", "images", "description", "json", "count"])
+        }
         Action::Input(fields) => Some(fields.keys().cloned().collect()),
         Action::Decision(_) => words(&["choice"]),
         Action::Branch(_) => words(&["goto"]),
@@ -33,18 +39,15 @@ pub fn outputs_of(step: &Step) -> Option<Vec<String>> {
 
 fn kubernetes(verb: &Kubernetes) -> &'static [&'static str] {
     match verb {
-        Kubernetes::Get(_) | Kubernetes::Describe(_) | Kubernetes::Events(_) | Kubernetes::Logs(_) => {
-            &["count", "reason", "json", "resourceVersion"]
-        }
-        Kubernetes::Wait(_) | Kubernetes::RolloutStatus(_) => {
-            &["count", "reason", "json", "before", "after", "resourceVersion"]
-        }
-        Kubernetes::RolloutHistory(_) => &["count", "revision", "revisions", "json"],
+        Kubernetes::Get(_) | Kubernetes::Describe(_) => &["count", "reason", "json"],
+        Kubernetes::Events(_) | Kubernetes::Wait(_) => &["count", "reason"],
+        Kubernetes::Logs(_) | Kubernetes::Apply(_) | Kubernetes::Delete(_) => &["count"],
+        Kubernetes::RolloutStatus(_) => &["reason", "resourceVersion", "revision", "images", "replicas"],
+        Kubernetes::RolloutHistory(_) => &["count", "revision", "revisions"],
         Kubernetes::Snapshot(_) => &["file", "count", "counts", "sha256", "bytes"],
-        Kubernetes::RolloutUndo(_) => &["toRevision", "output"],
-        Kubernetes::Exec(_) => &["stdout", "exitCode", "output"],
-        Kubernetes::Apply(_) | Kubernetes::Delete(_) => &["count", "output"],
-        _ => &["output"],
+        Kubernetes::RolloutUndo(_) => &["toRevision"],
+        Kubernetes::Exec(_) => &["stdout", "exitCode"],
+        _ => &[],
     }
 }
 
@@ -53,8 +56,8 @@ pub(super) fn of_probe(node: &Node) -> Option<&'static [&'static str]> {
     let looks: [(&str, &[&str]); 4] = [
         ("query", &["result"]),
         ("http", &["status", "body", "json"]),
-        ("kubernetes", &["count", "reason", "json", "revision", "revisions", "resourceVersion"]),
-        ("helm", &["status", "revision", "chart", "images", "json", "changed", "count"]),
+        ("kubernetes", &["count", "reason", "json", "revision", "revisions", "images", "replicas", "resourceVersion"]),
+        ("helm", &["status", "revision", "revisions", "chart", "images", "description", "json", "count"]),
     ];
     looks.into_iter().find(|(key, _)| node.get(key).is_some()).map(|(_, names)| names)
 }

@@ -18,9 +18,10 @@ use crate::{
         value::StepId,
     },
     tui::{
+        choices,
         dialog::{Choosing, Evidence, Kind, Line},
         edit::Edit,
-        state::{Act, Ui},
+        state::{Act, Choice, Ui},
     },
 };
 
@@ -92,7 +93,15 @@ pub fn approval(
     }
 }
 
-pub fn input(step: &StepId, fields: &[(String, Edit)], row: &mut usize, code: KeyCode) -> Option<Vec<Act>> {
+/// Up and Down choose where the field offers live choices, and go from field to field where it does not.
+pub fn input(
+    ui: &Ui,
+    run: &Run,
+    step: &StepId,
+    fields: &mut [(String, Edit)],
+    row: &mut usize,
+    code: KeyCode,
+) -> Option<Vec<Act>> {
     match code {
         KeyCode::Enter if *row + 1 < fields.len() => {
             *row += 1;
@@ -103,6 +112,14 @@ pub fn input(step: &StepId, fields: &[(String, Edit)], row: &mut usize, code: Ke
             let values =
                 given.map(|(name, edit)| (name.clone(), serde_json::Value::String(edit.text.clone()))).collect();
             Some(vec![Act::Command(Command::Provide { step: step.clone(), values })])
+        }
+        KeyCode::Up | KeyCode::Down => {
+            let offered = fields.get(*row).and_then(|(name, _)| choices::of(ui, run, step, name));
+            match (offered, fields.get_mut(*row)) {
+                (Some(offered), Some((_, edit))) => choose_next(edit, &offered.unwrap_or_default(), code),
+                _ => drop(moved(row, fields.len(), code)),
+            }
+            None
         }
         code => {
             moved(row, fields.len(), code);
@@ -118,6 +135,18 @@ pub fn shell(pod: &str, containers: &[String], at: &mut usize, yes: &mut bool, c
     }
     let container = containers.get(*at).cloned().unwrap_or_default();
     yes_no(yes, code).map(|yes| if yes { vec![Act::Shell { pod: pod.to_owned(), container }] } else { Vec::new() })
+}
+
+/// The choice after or before the one that stands there; the first where none does.
+fn choose_next(edit: &mut Edit, offered: &[Choice], code: KeyCode) {
+    let mut at = offered.iter().position(|choice| choice.value == edit.text);
+    match &mut at {
+        Some(at) => drop(moved(at, offered.len(), code)),
+        None => at = Some(0),
+    }
+    if let Some(choice) = at.and_then(|at| offered.get(at)) {
+        *edit = Edit::of(choice.value.clone());
+    }
 }
 
 pub fn failure(ui: &mut Ui, run: &Run, step: &StepId, row: &mut usize, code: KeyCode) -> Option<Vec<Act>> {

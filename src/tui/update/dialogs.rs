@@ -147,7 +147,7 @@ fn choose(ui: &mut Ui, run: &Run, mut dialog: Dialog, key: KeyEvent) -> Vec<Act>
         }
         Kind::Approval { step, who, note, field } => answers::approval(ui, step, who, note, field, key),
         Kind::Decision { step, row, answer } => answers::decision(ui, run, step, row, answer, code),
-        Kind::Input { step, fields, row } => answers::input(step, fields, row, code),
+        Kind::Input { step, fields, row } => answers::input(ui, run, step, fields, row, code),
         Kind::Failure { step, row } => answers::failure(ui, run, step, row, code),
         Kind::Unknown { step, row } => answers::unknown(ui, step, row, code),
         Kind::Guard { guard, row } => answers::guard(ui, run, *guard, row, code),

@@ -22,7 +22,7 @@ use super::{
     dialog::{Dialog, Evidence, Kind, Line, TrailLook},
     edit::Edit,
     keymap::{self, Cmd},
-    state::{Act, Preview, Ui},
+    state::{Act, Choice, Preview, Ui},
 };
 use crate::{
     engine::{
@@ -63,6 +63,19 @@ fn unseen(key: KeyEvent) -> Vec<Act> {
         (KeyCode::Char('z'), true) => vec![Act::Suspend],
         _ => Vec::new(),
     }
+}
+
+/// The live choices of a field came; the suggestion stands in it where nothing was typed yet.
+pub fn offered(ui: &mut Ui, step: StepId, field: String, offered: Result<Vec<Choice>, String>) {
+    let suggested = offered.iter().flatten().find(|choice| choice.suggested).map(|choice| choice.value.clone());
+    let dialog = ui.dialog.as_mut().map(|dialog| &mut dialog.kind);
+    if let (Some(Kind::Input { step: at, fields, .. }), Some(value)) = (dialog, suggested)
+        && *at == step
+        && let Some((_, edit)) = fields.iter_mut().find(|(name, edit)| *name == field && edit.text.is_empty())
+    {
+        *edit = Edit::of(value);
+    }
+    ui.choices.insert((step, field), offered);
 }
 
 /// A paste never confirms: it only fills a line.

@@ -21,7 +21,7 @@ use crate::{
     tui::{
         dialog::{Choosing, Dialog, Evidence, Kind, Line as Asked, TrailLook},
         edit::Edit,
-        state::TrailLine,
+        state::{TrailLine, WayBack},
     },
 };
 
@@ -250,6 +250,12 @@ fn the_ripcord_and_a_preview_read_well() {
     });
     insta::assert_snapshot!(screen(&ui, &bottle, true, 80, 24));
     bottle.tell(Command::Confirm { step: "canary".into(), typed: Some("prod-eu-1".into()), selected: None }).unwrap();
+    let lines = [
+        "! revision 13 (ml-api:v1.5.0) came 4m ago by helm: Upgrade complete",
+        "last time it took 31s, on 2025-12-04 11:20Z",
+        "  now: revision 14 (deployed), ml-system-1.5.0, ml-api:v1.5.0",
+    ];
+    ui.way_back = WayBack { lines: lines.map(str::to_owned).into(), whole: true };
     ui.dialog = show(Kind::Ripcord { why: "err 0.31 % over 0.1 %".into(), yes: false });
     insta::assert_snapshot!(screen(&ui, &bottle, true, 80, 24));
 }

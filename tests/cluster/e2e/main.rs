@@ -12,6 +12,7 @@
 )]
 
 mod any_cluster;
+mod canary;
 #[path = "../../shared/console.rs"]
 mod console;
 mod corpus;
@@ -34,4 +35,6 @@ mod screen;
 mod streams;
 mod support;
 mod system;
+mod target;
 mod traffic;
+mod verbs;

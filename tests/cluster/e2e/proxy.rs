@@ -76,7 +76,7 @@ impl Proxy {
     }
 }
 
-fn token_kubeconfig() -> String {
+pub fn token_kubeconfig() -> String {
     let path = PathBuf::from(ours("RIPCORD_CLUSTER_STATE")).join("kubeconfigs/token");
     std::fs::read_to_string(path).unwrap()
 }

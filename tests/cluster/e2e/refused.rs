@@ -11,11 +11,15 @@ use crate::{
 
 /// Runs one native step on the namespace; its exit code and everything it said.
 fn act(here: &Namespace, kubeconfig: &Path, step: &str) -> (i32, String) {
+    play(here, kubeconfig, &format!("kubernetes: {{{step}}}"))
+}
+
+fn play(here: &Namespace, kubeconfig: &Path, step: &str) -> (i32, String) {
     let state = tempfile::tempdir().unwrap();
     let book = state.path().join("one.yaml");
     let head = "apiVersion: ripcord/v1\nkind: Runbook\nmetadata: {name: one}";
     let text = format!(
-        "{head}\ntarget: {{namespace: {}}}\nbaseline: {{none: a test}}\nsteps:\n- {{id: act, kubernetes: {{{step}}}}}\n",
+        "{head}\ntarget: {{namespace: {}}}\nbaseline: {{none: a test}}\nsteps:\n- {{id: act, {step}}}\n",
         here.name
     );
     fs::write(&book, text).unwrap();
@@ -119,6 +123,110 @@ fn a_quota_that_lets_no_pod_in_is_the_reason_of_the_rollout() {
         act(&here, &here.kubeconfig, "rolloutStatus: {kind: Deployment, name: ml-api, timeout: 60s}"),
         &["exceeded quota", "act: failed"],
     );
+}
+
+#[test]
+#[ignore = "needs a cluster: tests/cluster/run"]
+fn an_image_that_never_comes_is_the_reason_of_the_rollout() {
+    let here = Namespace::new("noimage");
+    here.install("v1.4.1");
+    here.kubectl(["patch", "deployment", "ml-api", "-p", r#"{"spec":{"progressDeadlineSeconds":5}}"#]);
+    here.kubectl(["set", "image", "deployment/ml-api", "*=registry.local/ml-api:v1.5.0-noimage"]);
+    says(
+        act(&here, &here.kubeconfig, "rolloutStatus: {kind: Deployment, name: ml-api, timeout: 60s}"),
+        &["exceeded its progress deadline", "ImagePull", "v1.5.0-noimage", "act: failed"],
+    );
+}
+
+/// It scales to one; whoever holds three says so at once, and does it.
+#[test]
+#[ignore = "needs a cluster: tests/cluster/run"]
+fn an_autoscaler_that_fights_a_scale_is_named() {
+    let here = Namespace::new("hpa");
+    here.install("v1.4.1");
+    here.apply(
+        &json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "holds"},
+        "spec": {"minReplicas": 3, "maxReplicas": 6,
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "ml-api"},
+            "metrics": [{"type": "Resource", "resource": {"name": "cpu",
+                "target": {"type": "Utilization", "averageUtilization": 80}}}]}}),
+    );
+    let (code, said) = act(&here, &here.kubeconfig, "scale: {kind: Deployment, name: ml-api, replicas: 1}");
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("HorizontalPodAutoscaler holds holds 3–6 replicas and will move this again"), "{said}");
+    eventually("the autoscaler's own number", 60, || {
+        (here.json(["get", "deployment", "ml-api"])["spec"]["replicas"] == 3).then_some(())
+    });
+}
+
+/// An eviction is refused by the server and the step says by whom; a delete goes over it, and says that.
+#[test]
+#[ignore = "needs a cluster: tests/cluster/run"]
+fn a_disruption_budget_that_blocks_is_named() {
+    let here = Namespace::new("budget");
+    here.install("v1.4.1");
+    let pods = here.json(["get", "pods", "-l", "app=ml-api"]);
+    let pod = pods["items"][0]["metadata"]["name"].as_str().unwrap();
+    here.kubectl(["patch", "pdb", "ml-api", "--type=merge", "-p", r#"{"spec":{"minAvailable":"100%"}}"#]);
+    eventually("the budget", 20, || {
+        (here.json(["get", "pdb", "ml-api"])["status"]["disruptionsAllowed"] == 0).then_some(())
+    });
+    let eviction = json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod}});
+    let path = format!("/api/v1/namespaces/{}/pods/{pod}/eviction", here.name);
+    let step =
+        format!("run: \"echo '{}' | kubectl create --raw {path} -f -\"", eviction.to_string().replace('"', "\\\""));
+    says(play(&here, &here.kubeconfig, &step), &["disruption budget", "act: failed"]);
+    let (code, said) = act(&here, &here.kubeconfig, &format!("delete: {{kind: Pod, name: {pod}}}"));
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("PodDisruptionBudget ml-api allows no disruption now; a delete does not ask it"), "{said}");
+}
+
+#[test]
+#[ignore = "needs a cluster: tests/cluster/run"]
+fn an_object_that_somebody_changed_meanwhile_is_a_conflict() {
+    let here = Namespace::new("stale");
+    here.kubectl(["create", "configmap", "told", "--from-literal=a=theirs"]);
+    let patch = r#"patch: {kind: ConfigMap, name: told, type: merge, patch: {metadata: {resourceVersion: "1"}, data: {a: ours}}}"#;
+    says(act(&here, &here.kubeconfig, patch), &["the object has been modified", "act: failed (conflict)"]);
+    assert_eq!(here.json(["get", "configmap", "told"])["data"]["a"], "theirs");
+}
+
+/// What a dry run says is the server's own answer, and nothing is there afterwards.
+#[test]
+#[ignore = "needs a cluster: tests/cluster/run"]
+fn a_dry_run_asks_the_server_and_changes_nothing() {
+    let here = Namespace::new("dry");
+    here.install("v1.4.1");
+    let state = tempfile::tempdir().unwrap();
+    let book = state.path().join("dry.yaml");
+    let head = "apiVersion: ripcord/v1\nkind: Runbook\nmetadata: {name: dry}";
+    let text = format!(
+        "{head}\ntarget: {{namespace: {}}}\nbaseline: {{helmRelease: ml-system}}\nsteps:
+- {{id: tell, kubernetes: {{{TELL}}}}}
+- {{id: scale, kubernetes: {{scale: {{kind: Deployment, name: ml-api, replicas: 5}}}}}}
+- {{id: no, kubernetes: {{setImage: {{kind: Deployment, name: nobody, container: api, image: x}}}}}}
+rollback:
+- {{id: back, helm: {{rollback: {{release: ml-system, revision: '${{{{ baseline.revision }}}}'}}}}}}
+",
+        here.name
+    );
+    fs::write(&book, text).unwrap();
+    let mut command = here.command(env!("CARGO_BIN_EXE_ripcord"));
+    command.arg("--state-dir").arg(state.path()).args(["run", book.to_str().unwrap(), "--dry-run"]);
+    let output = command.output().unwrap();
+    let said = words(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for part in [
+        "+++ ConfigMap/told",
+        "replicas: 4 → 5",
+        "not found",
+        "helm rollback ml-system 1",
+        "now: revision 1 (deployed)",
+    ] {
+        assert!(said.contains(part), "«{part}» is missing: {said}");
+    }
+    assert!(here.try_kubectl(["get", "configmap", "told"]).is_err());
+    assert_eq!(here.json(["get", "deployment", "ml-api"])["spec"]["replicas"], 4);
 }
 
 #[test]

@@ -252,7 +252,12 @@ async fn a_step_whose_runner_never_came_is_known_never_to_have_begun() {
     let mut status = std::fs::File::create(folder.join("step.1.status")).unwrap();
     let accepted = Phase::Accepted { boot_id: status::boot_id() };
     status::append(&mut status, &accepted, true).unwrap();
-    let again = || Effect::Reattach { ticket: ticket.clone(), action: Box::new(script("touch done")), started: None };
+    let again = || Effect::Reattach {
+        ticket: ticket.clone(),
+        action: Box::new(script("touch done")),
+        started: None,
+        since: None,
+    };
     hands.start(again());
     assert!(matches!(hands.end().await, Report::NeverBegan { .. }));
     assert!(!hands.path("done").exists());

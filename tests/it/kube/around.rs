@@ -18,11 +18,14 @@ use ripcord::{
             connect::Cluster,
             identity,
             lease::{self, Claim, Locked},
-            permissions, preview,
+            permissions, preview, restored,
         },
         lock::{self, Leave, Lock},
     },
-    engine::{fact::Opened, message::Ticket},
+    engine::{
+        fact::Opened,
+        message::{Report, Ticket},
+    },
     runbook::model::{Action, BaselineSpec, Helm, PickOf, Runbook, Target},
 };
 use serde_json::{Value, json};
@@ -352,9 +355,9 @@ async fn a_deployment_is_a_baseline_too_and_being_back_is_seen() {
     let captured = baseline::capture(&here, &BaselineSpec::Deployment("ml-api".into()), now()).await.unwrap();
     assert_eq!((captured.revision, captured.images.as_slice()), (3, ["ml:3".to_owned()].as_slice()));
     assert_eq!((captured.details["templateHash"].as_str(), captured.details["replicas"].as_str()), ("h3", "2"));
-    assert_eq!(baseline::restored(&here, &captured).await.passed, Some(true));
+    assert_eq!(restored::restored(&here, &captured).await.passed, Some(true));
     let other = ripcord::engine::fact::Baseline { images: vec!["ml:9".into()], ..captured };
-    let look = baseline::restored(&here, &other).await;
+    let look = restored::restored(&here, &other).await;
     assert_eq!((look.passed, look.detail.as_str()), (Some(false), "Deployment ml-api runs ml:3, not ml:9"));
 }
 
@@ -372,11 +375,13 @@ async fn helm_is_read_natively_and_what_nobody_saw_is_told_from_its_records() {
     let ActOutcome::Succeeded(done) = outcome else { panic!("{outcome:?}") };
     assert_eq!((&done.outputs["revision"], &done.outputs["status"]), (&json!(12), &json!("deployed")));
     assert_eq!(lines.lock().unwrap().len(), 3);
-    // This run's own upgrade carries its mark; a rollback from 11 to 10 is not what 12 was.
+    // This run's own upgrade carries its mark; nothing came since this noon, so a rollback was never begun.
     let upgrade = verb(json!({"upgrade": {"release": "ml-system", "chart": "./c"}}));
-    assert!(matches!(helm::settle(&cx, &upgrade, None).await, ActOutcome::Succeeded(_)));
+    let why = "the console went";
+    assert!(matches!(helm::settle(&cx, &upgrade, why, Some(now()), false).await, Report::Succeeded(_)));
     let back = verb(json!({"rollback": {"release": "ml-system", "revision": 10}}));
-    assert!(matches!(helm::settle(&cx, &back, Some(json!({"revision": 11}))).await, ActOutcome::Unknown(_)));
+    assert!(matches!(helm::settle(&cx, &back, why, Some(now()), false).await, Report::NeverBegan { .. }));
+    assert!(matches!(helm::settle(&cx, &back, why, Some(now()), true).await, Report::Unknown { .. }));
     assert!(helm::ready(&cx, &back).await.is_ok());
     let pruned = verb(json!({"rollback": {"release": "ml-system", "revision": 3}}));
     let failure = helm::ready(&cx, &pruned).await.unwrap_err();

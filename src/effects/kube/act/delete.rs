@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     ActContext, Stop, Told,
-    evidence::{evidence, text},
+    evidence::{evidence, number, text},
     kinds::{self, Resource, encoded},
     wire::Write,
 };
@@ -18,6 +18,9 @@ pub(super) async fn delete(cx: &ActContext<'_>, delete: &Delete) -> Result<Told,
         let line = format!("No resources found: no {} fits the selector", resource.kind);
         cx.say(&line);
         return Ok(Told::new(line).output("count", 0));
+    }
+    for line in budgets(cx, &resource, namespace, &objects).await {
+        cx.say(&line);
     }
     let before = Some(Value::Array(objects.iter().map(evidence).collect()));
     let mut gone = 0u32;
@@ -46,6 +49,29 @@ pub(super) async fn delete(cx: &ActContext<'_>, delete: &Delete) -> Result<Told,
     let version = objects.last().and_then(|one| one.pointer("/metadata/resourceVersion")).cloned().unwrap_or_default();
     let told = Told { before, after: Some(json!([])), ..Told::new(summary) };
     Ok(told.output("count", gone).output("resourceVersion", version))
+}
+
+/// A budget that allows no disruption now stands against these pods. Only an eviction asks it; a delete does not.
+/// What cannot be read is not reported.
+async fn budgets(cx: &ActContext<'_>, resource: &Resource, namespace: &str, objects: &[Value]) -> Vec<String> {
+    let path = kinds::usual("pdb").and_then(|pdb| pdb.path(namespace).ok()).filter(|_| resource.kind == "Pod");
+    let Some(path) = path else { return vec![] };
+    let Ok(list) = cx.wire.get_once(&path, "application/json").await else { return vec![] };
+    let all = list.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
+    let guards = |budget: &&Value| {
+        let wanted = budget.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
+        let fits = |pod: &Value| {
+            wanted.is_some_and(|wanted| {
+                wanted.iter().all(|(key, value)| pod["metadata"]["labels"].get(key) == Some(value))
+            })
+        };
+        number(budget, "/status/disruptionsAllowed") == 0 && objects.iter().any(fits)
+    };
+    let line = |budget: &Value| {
+        let name = visible::line(text(budget, "/metadata/name")).into_owned();
+        format!("PodDisruptionBudget {name} allows no disruption now; a delete does not ask it, an eviction would")
+    };
+    all.iter().filter(guards).map(line).collect()
 }
 
 fn said(resource: &Resource, name: &str, delete: &Delete) -> String {

@@ -15,7 +15,7 @@ use crate::{
         cluster::{Change, ClusterNews},
         pods::PodRow,
     },
-    tui::state::Pane,
+    tui::state::{Choice, Pane},
 };
 
 /// A person at the console: keys go in, commands go to the run, refusals come back as the status.
@@ -441,4 +441,29 @@ fn the_trail_has_a_cursor_a_filter_and_a_copy_and_keeps_readings_out_of_the_way(
     assert!(matches!(hand.kind(), Some(Kind::Trail(look)) if look.filter.text.is_empty()), "first the filter");
     hand.press(KeyCode::Esc);
     assert!(hand.kind().is_none());
+}
+
+#[test]
+fn a_field_that_offers_choices_has_the_suggestion_and_the_arrows_choose_another() {
+    let revision = json!({"type": "int", "pick": "revisions", "of": {"helmRelease": "ml"}});
+    let mut hand =
+        Hand::on(json!([{"id": "which", "input": {"revision": revision, "why": {"type": "string"}}}]), json!([]));
+    hand.press(KeyCode::Char('r'));
+    let choice = |value: &str, suggested| Choice { value: value.into(), words: "superseded".into(), suggested };
+    let all = vec![choice("12", false), choice("9", true), choice("8", false)];
+    offered(&mut hand.ui, "which".into(), "revision".into(), Ok(all));
+    let text = |hand: &Hand| match &hand.ui.dialog.as_ref().unwrap().kind {
+        Kind::Input { fields, .. } => fields[0].1.text.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(text(&hand), "9", "the suggestion");
+    hand.press(KeyCode::Down);
+    assert_eq!(text(&hand), "8");
+    hand.press(KeyCode::Down);
+    assert_eq!(text(&hand), "12", "round again");
+    hand.press(KeyCode::Enter);
+    hand.type_in("errors");
+    hand.press(KeyCode::Enter);
+    let Some(Act::Command(Command::Provide { values, .. })) = hand.acts.last() else { panic!("{:?}", hand.acts) };
+    assert_eq!((&values["revision"], &values["why"]), (&json!("12"), &json!("errors")));
 }

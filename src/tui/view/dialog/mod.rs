@@ -18,6 +18,7 @@ use crate::{
         value::StepId,
     },
     tui::{
+        choices,
         dialog::{Choosing, Dialog, Evidence, Kind, Line as Asked},
         edit::Edit,
         keymap::{Cmd, TABLE, Where},
@@ -304,9 +305,29 @@ impl Writer<'_, '_> {
                 let rule: Vec<String> = rule.into_iter().flatten().filter(|text| !text.is_empty()).collect();
                 self.text(Tone::Dim, &format!("    {}", rule.join("  ")));
             }
+            if index == row {
+                self.choices(step, name, &edit.text);
+            }
         }
         self.keys("Enter goes on to the next, at the last it gives them; Esc leaves it");
         format!("Values for {step}")
+    }
+
+    /// What the field with the keys offers: the one that stands in it is marked.
+    fn choices(&mut self, step: &StepId, name: &str, text: &str) {
+        match choices::of(self.scene.ui, self.scene.run, step, name) {
+            None => {}
+            Some(Err(why)) => self.text(Tone::Dim, &format!("    {why}")),
+            Some(Ok(offered)) if offered.is_empty() => self.text(Tone::Dim, "    there are none to choose from"),
+            Some(Ok(offered)) => {
+                for choice in &offered {
+                    let mark = if choice.suggested { "->" } else { "" };
+                    let line = format!("{mark:>2} {:<8} {}", choice.value, choice.words);
+                    self.row(choice.value == text, &crate::tui::text::fit(&line, self.sheet.columns));
+                }
+                self.text(Tone::Dim, "    Up and Down choose");
+            }
+        }
     }
 
     fn failure(&mut self, step: &StepId, row: usize) -> String {
@@ -388,10 +409,26 @@ impl Writer<'_, '_> {
                 &format!("R {:<18} {}", row.id.to_string(), command.lines().next().unwrap_or_default()),
             );
         }
+        self.looked_back();
         self.gap();
         self.text(Tone::Dim, &format!("why: {why}"));
         self.sheet.foot(Tone::Dim, "Opening this stopped nothing yet.");
         self.sheet.buttons("Cancel", "ROLL BACK", yes);
         "The ripcord".into()
+    }
+
+    /// Who changed the target since, how long it took last time, and what the way back would change.
+    fn looked_back(&mut self) {
+        let seen = &self.scene.ui.way_back;
+        if !seen.lines.is_empty() {
+            self.gap();
+        }
+        for line in &seen.lines {
+            let tone = if line.starts_with('!') { Tone::Warn } else { Tone::Plain };
+            self.text(tone, line);
+        }
+        if self.scene.ui.has_cluster && !seen.whole {
+            self.text(Tone::Dim, "asking the server what this would change ...");
+        }
     }
 }
