@@ -124,6 +124,12 @@ pub fn prepare_loaded(
     let workdir =
         std::env::current_dir().map_err(|error| Fault::usage(format!("the working directory is gone: {error}")))?;
     // A dry run starts nothing and shows no value: a secret that is missing is said and not in its way.
+    let resolved = |given: &_| {
+        params::resolve(&loaded.book.params, given).map_err(|problems| Fault::usage(problems.join("\n         ")))
+    };
+    if !ask {
+        resolved(&given)?;
+    }
     let (secrets, missing) = match args.dry_run {
         true => find_secrets(&loaded.book, answers, &workdir, ask),
         false => (secrets_of(&loaded.book, answers, &workdir, ask)?, Vec::new()),
@@ -134,8 +140,7 @@ pub fn prepare_loaded(
     if ask {
         asking::params(&loaded.book, &mut given)?;
     }
-    let values =
-        params::resolve(&loaded.book.params, &given).map_err(|problems| Fault::usage(problems.join("\n         ")))?;
+    let values = resolved(&given)?;
     let state_dir = state::state_dir(common)?.value;
     let opened = opened(common, path, &loaded, values, &workdir)?;
     Ok(Prepared { opened, loaded, secrets, missing, redactor, state_dir })

@@ -89,7 +89,7 @@ fn answers_that_fit_nothing_are_told_all_at_once_before_a_run_is_made() {
     let decision = "steps: [{id: a, decision: {prompt: p, options: [{id: x, goto: end}]}}]\n";
     hold(&[
         case(decision, "steps: {b: {choose: x}}\n", 2, "there is no step b"),
-        case(decision, "steps: {a: {choose: y}}\n", 2, "a has no option y"),
+        case(decision, "steps: {a: {choose: y}}\n", 2, "a: there is no option y"),
         case(decision, "steps: {a: {tick: all}}\n", 2, "never asks for `tick`"),
         case(decision, "steps: {a: {skip: why}}\n", 2, "never asks for `skip`"),
         case(decision, "steps: {a: {chose: x}}\n", 2, "steps.a: unknown field `chose`"),
