@@ -24,7 +24,9 @@ pub fn line<'a>(scene: &Scene<'_>, columns: usize) -> Option<Line<'a>> {
     }
     let mut spans = vec![Span::styled(" guards  ", scene.theme.tone(Tone::Dim))];
     let mut left = columns.saturating_sub(9);
-    for (title, (word, tone), _) in all(scene) {
+    let mut all = all(scene);
+    all.sort_by_key(|(_, (_, tone), _)| !is_trouble(*tone)); // what is cut is what is well
+    for (title, (word, tone), _) in all {
         let text = fit(&format!("{title} {word}  "), left);
         left = left.saturating_sub(width(&text));
         spans.push(Span::styled(text, scene.theme.tone(tone)));
@@ -34,8 +36,12 @@ pub fn line<'a>(scene: &Scene<'_>, columns: usize) -> Option<Line<'a>> {
 
 /// Why a guard does not watch now, or what it sees that is not good.
 pub fn troubles(scene: &Scene<'_>) -> Vec<String> {
-    let bad = all(scene).into_iter().filter(|(_, (_, tone), _)| matches!(tone, Tone::Bad | Tone::Warn));
+    let bad = all(scene).into_iter().filter(|(_, (_, tone), _)| is_trouble(*tone));
     bad.map(|(_, (word, _), said)| format!("guard {word}: {said}")).collect()
+}
+
+fn is_trouble(tone: Tone) -> bool {
+    matches!(tone, Tone::Bad | Tone::Warn)
 }
 
 type Word = (&'static str, Tone);
