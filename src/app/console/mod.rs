@@ -54,6 +54,9 @@ use crate::{
 /// The most often that what is merely seen is drawn; a key draws at once.
 const FRAME: Duration = Duration::from_millis(33);
 
+/// A frame waits for whatever else is ready, but no longer: on a busy machine something always is.
+const OVERDUE: Duration = Duration::from_millis(250);
+
 struct Console {
     live: Live,
     ui: Ui,
@@ -145,6 +148,9 @@ impl Console {
         let mut poll = interval(Duration::from_millis(200));
         self.draw()?;
         while self.left.is_none() {
+            if self.stale && self.drawn.elapsed() > OVERDUE {
+                self.draw()?;
+            }
             let until_deadline = self.until_deadline();
             let frame = FRAME.saturating_sub(self.drawn.elapsed());
             tokio::select! {
