@@ -327,3 +327,49 @@ mod tests {
         assert!(struck(&mut session, 1, began + SignedDuration::from_secs(HOUR)));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{
+        Ask, Report,
+        tests::gate::{answer, guarded, value},
+    };
+
+    /// A disk, and whether it is full.
+    struct Disk(bool);
+
+    impl Journal for Disk {
+        fn append(&mut self, _: Now, _: &[Fact]) -> io::Result<Receipt> {
+            if self.0 { Err(io::ErrorKind::StorageFull.into()) } else { Ok(Receipt::default()) }
+        }
+
+        fn append_reserved(&mut self, _: Now, _: &[Fact]) -> Receipt {
+            Receipt::default()
+        }
+    }
+
+    struct Idle;
+
+    impl Performer for Idle {
+        fn start(&mut self, _: Effect, _: &Receipt) {}
+    }
+
+    #[test]
+    fn a_trip_is_recorded_before_it_is_shown() {
+        let mut bottle = guarded("offerRollback");
+        answer(&mut bottle, |_| value(0.02));
+        bottle.later(15);
+        let Some(Effect::Measure { ticket, slot, .. }) = bottle.effects.pop() else { panic!("nothing is read") };
+        let report = Report::Sample { metric: "err".into(), slot, reading: value(0.02) };
+        let bad = Input::Report { ticket, report };
+        let now = Now { wall: bottle.now, boot_ms: 0 };
+        let mut session = Session::take_up(now, bottle.run, Receipt::default(), Disk(true), Idle);
+        let offers = |session: &Session<Disk, Idle>| matches!(session.run().asks(None)[0], Ask::Guard { .. });
+        assert!(matches!(session.handle(now, &bad), Err(SessionError::Unrecorded(_))));
+        assert!(!offers(&session), "nobody sees what no trail has");
+        session.journal().0 = false;
+        session.handle(now, &bad).unwrap();
+        assert!(offers(&session));
+    }
+}

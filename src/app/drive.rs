@@ -9,6 +9,7 @@ use std::{
 use super::{
     Fault, anchor,
     console::waiting,
+    exit::Ended,
     open,
     open::{For, Live},
     prepare::{self, Unfit},
@@ -57,7 +58,7 @@ pub fn run(common: &Common, args: &cli::Run) -> Result<u8, Fault> {
     let policy = policy(&prepared.opened, &args.headless, answers)?;
     anchor::what_was_left(&prepared.state_dir);
     let doors = doors(common, &args.headless);
-    runtime()?.block_on(async {
+    driven(common, async {
         match prepare::preflight(&mut prepared.opened, &doors).await {
             Ok(()) => {}
             Err(Unfit::Away(why)) if !args.headless.headless => {
@@ -83,7 +84,7 @@ pub fn resume(common: &Common, args: &cli::Resume) -> Result<u8, Fault> {
     super::demo::is_over(&state_dir, &run)?;
     can_be_driven(&args.headless)?;
     let policy = policy(&opened(&state_dir, &run)?, &args.headless, answers.clone())?;
-    runtime()?.block_on(async {
+    driven(common, async {
         let what = if common.read_only { For::Looking } else { For::GoingOn };
         let live = open::resume(&state_dir, &run, &answers, &doors(common, &args.headless), what)?;
         front(live, common, &args.headless, policy, None).await
@@ -139,12 +140,22 @@ pub(super) async fn front(
     flags: &cli::Headless,
     policy: Policy,
     command: Option<Command>,
-) -> Result<u8, Fault> {
+) -> Result<Ended, Fault> {
     let theme = Theme::new(common.no_color, common.ascii);
     if !flags.headless {
         return super::console::drive(live, theme, command).await;
     }
-    unattended::drive(live, policy, flags, command).await
+    let code = unattended::drive(live, policy, flags, command).await?;
+    Ok(Ended { code, then: None })
+}
+
+/// Drives, and opens what the run was left for, once nothing of it is held any more.
+pub(super) fn driven(common: &Common, ends: impl Future<Output = Result<Ended, Fault>>) -> Result<u8, Fault> {
+    then(common, &runtime()?.block_on(ends)?)
+}
+
+fn then(common: &Common, ended: &Ended) -> Result<u8, Fault> {
+    ended.then.as_ref().map_or(Ok(ended.code), |then| run(common, then))
 }
 
 fn opened(state_dir: &Path, run: &str) -> Result<Opened, Fault> {
@@ -203,7 +214,7 @@ pub fn rollback(common: &Common, args: &cli::Rollback) -> Result<u8, Fault> {
     anchor::what_was_left(&state_dir);
     super::demo::is_over(&state_dir, &run)?;
     let status = runs::summary(&state_dir, &run).status;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         if status == RunStatus::Open {
             let live = open::resume(&state_dir, &run, &answers, &doors(common, &flags), For::GoingBack)?;
             front(live, common, &flags, policy, Some(Command::Rollback { why: args.why.clone() })).await
@@ -211,7 +222,8 @@ pub fn rollback(common: &Common, args: &cli::Rollback) -> Result<u8, Fault> {
             let live = open::way_back(&state_dir, &run, &answers, &doors(common, &flags))?;
             front(live, common, &flags, policy, Some(Command::Rollback { why: args.why.clone() })).await
         }
-    })
+    })?;
+    then(common, &ended)
 }
 
 fn me() -> Result<Actor, Fault> {

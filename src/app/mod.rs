@@ -19,6 +19,7 @@ macro_rules! outln {
 mod alerts;
 mod anchor;
 mod asking;
+mod books;
 mod clock;
 mod config;
 mod console;
@@ -27,6 +28,7 @@ mod doctor;
 mod drive;
 mod emergency;
 mod exit;
+mod firing;
 mod library;
 mod log;
 mod manual;

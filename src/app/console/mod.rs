@@ -27,20 +27,21 @@ use self::{
 };
 use super::{
     Fault, clock,
-    exit::{self, Left},
+    exit::{self, Ended, Left},
     open::Live,
 };
 use crate::{
     audit::{requests, show},
+    cli, demo,
     effects::loan::Loan,
     engine::{
         Actor, Command, Fact, Input,
         message::{EvidenceGiven, Via},
     },
-    observe::Observation,
+    observe::{Observation, alerts::Alert},
     session::{Now, Receipt},
     tui::{
-        dialog::Dialog,
+        dialog::{Dialog, Kind},
         look::Look,
         state::{Act, TrailLine, Ui},
         terminal::Screen,
@@ -53,6 +54,9 @@ use crate::{
 /// The most often that what is merely seen is drawn; a key draws at once.
 const FRAME: Duration = Duration::from_millis(33);
 
+/// A frame waits for whatever else is ready, but no longer: on a busy machine something always is.
+const OVERDUE: Duration = Duration::from_millis(250);
+
 struct Console {
     live: Live,
     ui: Ui,
@@ -62,6 +66,8 @@ struct Console {
     words: mpsc::Receiver<Word>,
     answering: Answering,
     left: Option<Left>,
+    /// What is opened once this run was left.
+    then: Option<cli::Run>,
     anchored: bool,
     recording: Recording,
     /// The last command was refused: what asked for it comes back.
@@ -73,7 +79,7 @@ struct Console {
 }
 
 /// Drives a run in the terminal; the exit code says how it ended.
-pub async fn drive(mut live: Live, theme: Theme, command: Option<Command>) -> Result<u8, Fault> {
+pub async fn drive(mut live: Live, theme: Theme, command: Option<Command>) -> Result<Ended, Fault> {
     let screen = Screen::take()
         .map_err(|error| Fault::usage(format!("the terminal cannot be used: {error}; give --headless")))?;
     let mut ui = Ui::new(clock::now().wall);
@@ -82,7 +88,7 @@ pub async fn drive(mut live: Live, theme: Theme, command: Option<Command>) -> Re
     ui.live.selected = live.pod.take().map(Into::into);
     let world = live.session.performer().clone();
     let (eyes, words) = Eyes::open(world, live.session.run(), live.ends.news.clone());
-    let (left, anchored, refused, stale) = (None, false, false, true);
+    let (left, then, anchored, refused, stale) = (None, None, false, false, true);
     let (drawn, began) = (Instant::now(), Instant::now());
     let (answering, recording) = (Answering::default(), Recording::default());
     let mut this = Console {
@@ -94,6 +100,7 @@ pub async fn drive(mut live: Live, theme: Theme, command: Option<Command>) -> Re
         words,
         answering,
         left,
+        then,
         anchored,
         recording,
         refused,
@@ -123,7 +130,8 @@ pub async fn drive(mut live: Live, theme: Theme, command: Option<Command>) -> Re
     let gap = this.live.session.journal().has_gap();
     let run = this.live.session.run();
     farewell(&exit::words(run, this.left.as_ref()));
-    Ok(if gap { 4 } else { exit::code(run, this.left.as_ref()) })
+    let code = if gap { 4 } else { exit::code(run, this.left.as_ref()) };
+    Ok(Ended { code, then: this.then })
 }
 
 #[expect(clippy::print_stdout, reason = "the last line, on the terminal that was given back")]
@@ -140,6 +148,9 @@ impl Console {
         let mut poll = interval(Duration::from_millis(200));
         self.draw()?;
         while self.left.is_none() {
+            if self.stale && self.drawn.elapsed() > OVERDUE {
+                self.draw()?;
+            }
             let until_deadline = self.until_deadline();
             let frame = FRAME.saturating_sub(self.drawn.elapsed());
             tokio::select! {
@@ -242,6 +253,12 @@ impl Console {
                 }
             }
             Act::Look(look) => self.eyes.look(look),
+            Act::Answers(alert) => self.answers(&alert),
+            Act::Open(opens) => {
+                let param = opens.params;
+                self.then = Some(cli::Run { runbook: opens.runbook, param, ..cli::Run::default() });
+                self.let_go("another runbook answers an alert");
+            }
             Act::Shell { pod, container } => {
                 self.shell(pod, container).await?;
                 *keys = EventStream::new();
@@ -265,6 +282,20 @@ impl Console {
             Act::Quit => self.let_go("q"),
         }
         Ok(())
+    }
+
+    /// Offers to leave for what answers an alert.
+    fn answers(&mut self, alert: &Alert) {
+        let runbooks = self.answering.opens(alert);
+        if self.live.session.run().opened().target.server == demo::SERVER {
+            self.ui.status = Some("this alert fires in the demo only: `ripcord demo --runbook FILE` answers it".into());
+        } else if runbooks.is_empty() {
+            let why = format!("no runbook answers {}; name it under `metadata.alerts` of one", alert.name);
+            self.ui.status = Some(why);
+        } else {
+            let kind = Kind::Answer { alert: alert.name.clone(), runbooks, row: 0 };
+            self.ui.dialog = Some(Dialog { kind, opened: self.ui.boot_ms, raised: false, down: 0 });
+        }
     }
 
     /// To the shell; `fg` comes back here.

@@ -8,7 +8,12 @@ use super::*;
 use crate::{
     engine::{
         Command,
-        tests::{Bottle, baseline, book, opened},
+        message::Reading,
+        tests::{
+            Bottle, baseline, book,
+            gate::{answer as read, guarded, value},
+            opened,
+        },
     },
     observe::{
         cluster::{Change, ClusterNews, Pane as Watch},
@@ -252,6 +257,35 @@ fn the_ripcord_and_a_preview_read_well() {
     bottle.tell(Command::Confirm { step: "canary".into(), typed: Some("prod-eu-1".into()), selected: None }).unwrap();
     ui.dialog = show(Kind::Ripcord { why: "err 0.31 % over 0.1 %".into(), yes: false });
     insta::assert_snapshot!(screen(&ui, &bottle, true, 80, 24));
+}
+
+#[test]
+fn a_guard_that_cannot_read_says_so_and_why() {
+    let mut bottle = guarded("offerRollback");
+    read(&mut bottle, |_| value(0.0));
+    let drawn = |bottle: &Bottle, late: i64| {
+        let mut ui = Ui::new(bottle.now + SignedDuration::from_secs(late));
+        (ui.has_cluster, ui.has_metrics) = (true, true);
+        screen(&ui, bottle, true, 120, 35)
+    };
+    assert!(drawn(&bottle, 0).contains("guards  err ok"));
+    assert!(drawn(&bottle, 120).contains("guards  err UNKNOWN"), "nothing was heard for two minutes");
+    bottle.later(15);
+    read(&mut bottle, |_| Reading::Unreachable { why: "prometheus:9090: refused".into() });
+    let silent = drawn(&bottle, 3);
+    assert!(
+        silent.contains("guards  err UNKNOWN") && silent.contains("guard UNKNOWN: err: prometheus:9090:"),
+        "{silent}"
+    );
+    for _ in 0..2 {
+        bottle.later(15);
+        read(&mut bottle, |_| value(0.02));
+    }
+    assert!(drawn(&bottle, 0).contains("guards  err TRIPPED"));
+    bottle.tell(Command::DismissGuard { guard: 0, why: "known".into() }).unwrap();
+    assert!(drawn(&bottle, 0).contains("guards  err FAIL"), "put aside is not well");
+    bottle.tell(Command::Rollback { why: "enough".into() }).unwrap();
+    assert!(drawn(&bottle, 0).contains("guards  err off"));
 }
 
 #[test]
