@@ -256,7 +256,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::engine::{Actor, message::Via};
+    use crate::engine::{
+        Actor, Ask, Report,
+        message::Via,
+        tests::gate::{answer, guarded, value},
+    };
 
     /// A journal that keeps nothing, and hands that do nothing.
     struct Nothing;
@@ -326,15 +330,6 @@ mod tests {
         let (mut session, began) = soaking();
         assert!(struck(&mut session, 1, began + SignedDuration::from_secs(HOUR)));
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::{
-        Ask, Report,
-        tests::gate::{answer, guarded, value},
-    };
 
     /// A disk, and whether it is full.
     struct Disk(bool);
@@ -349,12 +344,6 @@ mod tests {
         }
     }
 
-    struct Idle;
-
-    impl Performer for Idle {
-        fn start(&mut self, _: Effect, _: &Receipt) {}
-    }
-
     #[test]
     fn a_trip_is_recorded_before_it_is_shown() {
         let mut bottle = guarded("offerRollback");
@@ -364,8 +353,8 @@ mod tests {
         let report = Report::Sample { metric: "err".into(), slot, reading: value(0.02) };
         let bad = Input::Report { ticket, report };
         let now = Now { wall: bottle.now, boot_ms: 0 };
-        let mut session = Session::take_up(now, bottle.run, Receipt::default(), Disk(true), Idle);
-        let offers = |session: &Session<Disk, Idle>| matches!(session.run().asks(None)[0], Ask::Guard { .. });
+        let mut session = Session::take_up(now, bottle.run, Receipt::default(), Disk(true), Nothing);
+        let offers = |session: &Session<Disk, Nothing>| matches!(session.run().asks(None)[0], Ask::Guard { .. });
         assert!(matches!(session.handle(now, &bad), Err(SessionError::Unrecorded(_))));
         assert!(!offers(&session), "nobody sees what no trail has");
         session.journal().0 = false;

@@ -294,7 +294,7 @@ impl Console {
             self.ui.status = Some(why);
         } else {
             let kind = Kind::Answer { alert: alert.name.clone(), runbooks, row: 0 };
-            self.ui.dialog = Some(Dialog { kind, opened: self.ui.boot_ms, raised: false, down: 0 });
+            self.ui.dialog = Some(Dialog { kind, opened: self.ui.boot_ms, raised: false, down: 0, read: 0 });
         }
     }
 

@@ -360,7 +360,7 @@ fn a_guard_watches_from_the_first_write_through_every_kind_of_waiting_and_a_resu
     sees(&mut bottle, "w");
     bottle.ok("w");
     sees(&mut bottle, "ask");
-    let resume = Command::Resume { host: "h".into(), pid: 2 };
+    let resume = Command::Resume { host: "h".into(), pid: 2, read_only: false };
     bottle.run = Run::replay(&bottle.facts).unwrap();
     bottle.tell(resume).unwrap();
     sees(&mut bottle, "ask");
