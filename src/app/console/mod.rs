@@ -3,6 +3,7 @@
 pub mod answering;
 pub mod eyes;
 mod kept;
+pub mod keys;
 pub mod looking;
 mod record;
 mod redacted;
@@ -12,7 +13,7 @@ pub mod waiting;
 
 use std::time::{Duration, Instant};
 
-use crossterm::event::{Event, EventStream, KeyEventKind};
+use crossterm::event::{Event, KeyEventKind};
 use futures::{FutureExt as _, StreamExt as _};
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -23,6 +24,7 @@ use tokio::{
 use self::{
     answering::Answering,
     eyes::{Eyes, Word},
+    keys::Keys,
     record::Recording,
 };
 use super::{
@@ -129,21 +131,17 @@ pub async fn drive(mut live: Live, theme: Theme, command: Option<Command>) -> Re
     this.live.session.journal().take_overflow().iter().for_each(|line| super::say(line));
     let gap = this.live.session.journal().has_gap();
     let run = this.live.session.run();
-    farewell(&exit::words(run, this.left.as_ref()));
+    // On the terminal that was given back, if it is still there.
+    outln!("{}", crate::visible::line(&exit::words(run, this.left.as_ref())));
     let code = if gap { 4 } else { exit::code(run, this.left.as_ref()) };
     Ok(Ended { code, then: this.then })
-}
-
-#[expect(clippy::print_stdout, reason = "the last line, on the terminal that was given back")]
-fn farewell(words: &str) {
-    println!("{}", crate::visible::line(words));
 }
 
 impl Console {
     async fn go(&mut self) -> Result<(), Fault> {
         let woken = SignalKind::from_raw(rustix::process::Signal::CONT.as_raw());
         let mut woken = signal(woken).map_err(|error| Fault::failed(format!("signals cannot be heard: {error}")))?;
-        let mut keys = EventStream::new();
+        let mut keys = Keys::default();
         let mut second = interval(Duration::from_secs(1));
         let mut poll = interval(Duration::from_millis(200));
         self.draw()?;
@@ -173,7 +171,7 @@ impl Console {
                 Some(loan) = self.live.ends.loans.recv() => {
                     drop(keys);
                     self.lend(loan).await?;
-                    keys = EventStream::new();
+                    keys = Keys::default();
                 }
                 () = sleep(until_deadline), if !self.recording.is_writing() => self.handle(Input::Clock),
                 Some(word) = self.words.recv() => self.hear(word),
@@ -192,7 +190,7 @@ impl Console {
         clock::sleep_until(now, self.live.session.run().deadline())
     }
 
-    async fn event(&mut self, event: Event, keys: &mut EventStream) -> Result<(), Fault> {
+    async fn event(&mut self, event: Event, keys: &mut Keys) -> Result<(), Fault> {
         self.ui.now = clock::now().wall;
         self.ui.boot_ms = self.uptime();
         let before = self.ui.dialog.clone();
@@ -219,7 +217,7 @@ impl Console {
     }
 
     /// What was typed before a dialog could be read must not answer it.
-    fn unread(&self, before: Option<&Dialog>, keys: &mut EventStream) {
+    fn unread(&self, before: Option<&Dialog>, keys: &mut Keys) {
         if opened_to_act(before, self.ui.dialog.as_ref()) {
             while let Some(Some(Ok(_))) = keys.next().now_or_never() {}
         }
@@ -230,7 +228,7 @@ impl Console {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    async fn act(&mut self, act: Act, keys: &mut EventStream) -> Result<(), Fault> {
+    async fn act(&mut self, act: Act, keys: &mut Keys) -> Result<(), Fault> {
         match act {
             Act::Command(command) => self.command(command),
             Act::CommandAs(name, command) => {
@@ -261,7 +259,7 @@ impl Console {
             }
             Act::Shell { pod, container } => {
                 self.shell(pod, container).await?;
-                *keys = EventStream::new();
+                *keys = Keys::default();
             }
             Act::Reveal(of) => {
                 let by = Actor::system(self.live.operator.clone(), Via::Console);
@@ -299,10 +297,10 @@ impl Console {
     }
 
     /// To the shell; `fg` comes back here.
-    fn suspend(&mut self, keys: &mut EventStream) -> Result<(), Fault> {
+    fn suspend(&mut self, keys: &mut Keys) -> Result<(), Fault> {
         self.screen.leave();
         let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TSTP);
-        *keys = EventStream::new();
+        *keys = Keys::default();
         self.screen.back().map_err(terminal)
     }
 
@@ -422,6 +420,7 @@ fn opened_to_act(before: Option<&Dialog>, after: Option<&Dialog>) -> bool {
         && before.is_none_or(|before| std::mem::discriminant(&before.kind) != std::mem::discriminant(&after.kind))
 }
 
+/// A terminal that went away leaves the run open, as its hangup does.
 pub fn terminal(error: std::io::Error) -> Fault {
-    Fault::failed(format!("the terminal failed: {error}; `ripcord resume` goes on"))
+    Fault { exit: 130, message: format!("the terminal failed: {error}; `ripcord resume` goes on") }
 }
