@@ -123,13 +123,10 @@ pub fn prepare_loaded(
     let mut given = given_params(args, answers)?;
     let workdir =
         std::env::current_dir().map_err(|error| Fault::usage(format!("the working directory is gone: {error}")))?;
-    // A dry run starts nothing and shows no value: a secret that is missing is said and not in its way.
-    let resolved = |given: &_| {
-        params::resolve(&loaded.book.params, given).map_err(|problems| Fault::usage(problems.join("\n         ")))
-    };
     if !ask {
-        resolved(&given)?;
+        resolved(&loaded.book, &given)?; // nobody is asked: what was given is wrong at once
     }
+    // A dry run starts nothing and shows no value: a secret that is missing is said and not in its way.
     let (secrets, missing) = match args.dry_run {
         true => find_secrets(&loaded.book, answers, &workdir, ask),
         false => (secrets_of(&loaded.book, answers, &workdir, ask)?, Vec::new()),
@@ -140,10 +137,14 @@ pub fn prepare_loaded(
     if ask {
         asking::params(&loaded.book, &mut given)?;
     }
-    let values = resolved(&given)?;
+    let values = resolved(&loaded.book, &given)?;
     let state_dir = state::state_dir(common)?.value;
     let opened = opened(common, path, &loaded, values, &workdir)?;
     Ok(Prepared { opened, loaded, secrets, missing, redactor, state_dir })
+}
+
+fn resolved(book: &Runbook, given: &BTreeMap<String, Value>) -> Result<BTreeMap<String, Value>, Fault> {
+    params::resolve(&book.params, given).map_err(|problems| Fault::usage(problems.join("\n         ")))
 }
 
 fn opened(

@@ -43,7 +43,8 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>, step_is_hidden
     let columns = usize::from(inner.width);
     let looked = looked_at(scene.ui, scene.run);
     let at = rows.iter().position(|row| Some(&row.id) == looked.as_ref()).unwrap_or(0);
-    let back = back_to(scene);
+    let is_low = inner.height <= 3; // the steps themselves come first; z shows where the way back leads
+    let back = back_to(scene).filter(|_| !is_low);
     let asks = !scene.run.asks(scene.ui.selection().as_ref()).is_empty();
     let next = next::words(scene).filter(|_| step_is_hidden);
     let guards = guards::line(scene, columns);

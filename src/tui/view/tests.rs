@@ -383,3 +383,14 @@ fn what_the_steps_are_counted_as_adds_up() {
     let drawn = screen(&ui, &bottle, true, 120, 35);
     assert!(drawn.contains("over  ABORTED"), "{drawn}");
 }
+
+#[test]
+fn an_answer_that_is_longer_than_a_row_is_read_to_its_end() {
+    let (mut ui, bottle) = canary();
+    ui.status = Some("nothing was done here, so nothing is led back; `ripcord rollback` goes back with no run".into());
+    for columns in [60, 80, 120] {
+        let drawn = screen(&ui, &bottle, true, columns, 24);
+        let foot: String = drawn.lines().skip(22).map(|line| line.trim_matches(['"', ' ']).to_owned() + " ").collect();
+        assert!(foot.contains("goes back with no run"), "{foot}");
+    }
+}
