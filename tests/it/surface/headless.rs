@@ -99,7 +99,7 @@ fn answers_that_fit_nothing_are_told_all_at_once_before_a_run_is_made() {
         case(decision, "guards: {error_rate: rollback}\n", 2, "no guard over error_rate"),
         case(decision, "secrets: {nosuch: {fromEnv: X}}\n", 2, "there is no secret nosuch"),
         case(decision, "steps: {a: {choose: {option: x, reasn: y}}}\n", 2, "choose: unknown field `reasn`"),
-        case(decision, "steps: {a: {choose: x}, a: {choose: y}}\n", 2, "line 1 column 24: `a` is there twice"),
+        case(decision, "steps: {a: {choose: x}, a: {choose: y}}\n", 2, "line 1 column 25: `a` is there twice"),
         case(INPUT, "steps: {a: {values: {n: 5}}}\n", 2, "a: n: 5 is below 6"),
         case(INPUT, "steps: {a: {values: {n: six}}}\n", 2, "is not a whole number"),
         case(INPUT, "steps: {a: {values: [{n: 6}, {m: 7, n: 8}]}}\n", 2, "a: there is no field m"),
