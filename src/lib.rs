@@ -38,8 +38,6 @@ pub mod headless;
 #[cfg(feature = "app")]
 pub mod import;
 #[cfg(feature = "app")]
-pub mod library;
-#[cfg(feature = "app")]
 pub mod pace;
 #[cfg(feature = "app")]
 pub mod runner;

@@ -256,7 +256,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::engine::{Actor, message::Via};
+    use crate::engine::{
+        Actor, Ask, Report,
+        message::Via,
+        tests::gate::{answer, guarded, value},
+    };
 
     /// A journal that keeps nothing, and hands that do nothing.
     struct Nothing;
@@ -325,5 +329,36 @@ mod tests {
     fn a_machine_that_slept_uncounted_is_believed() {
         let (mut session, began) = soaking();
         assert!(struck(&mut session, 1, began + SignedDuration::from_secs(HOUR)));
+    }
+
+    /// A disk, and whether it is full.
+    struct Disk(bool);
+
+    impl Journal for Disk {
+        fn append(&mut self, _: Now, _: &[Fact]) -> io::Result<Receipt> {
+            if self.0 { Err(io::ErrorKind::StorageFull.into()) } else { Ok(Receipt::default()) }
+        }
+
+        fn append_reserved(&mut self, _: Now, _: &[Fact]) -> Receipt {
+            Receipt::default()
+        }
+    }
+
+    #[test]
+    fn a_trip_is_recorded_before_it_is_shown() {
+        let mut bottle = guarded("offerRollback");
+        answer(&mut bottle, |_| value(0.02));
+        bottle.later(15);
+        let Some(Effect::Measure { ticket, slot, .. }) = bottle.effects.pop() else { panic!("nothing is read") };
+        let report = Report::Sample { metric: "err".into(), slot, reading: value(0.02) };
+        let bad = Input::Report { ticket, report };
+        let now = Now { wall: bottle.now, boot_ms: 0 };
+        let mut session = Session::take_up(now, bottle.run, Receipt::default(), Disk(true), Nothing);
+        let offers = |session: &Session<Disk, Nothing>| matches!(session.run().asks(None)[0], Ask::Guard { .. });
+        assert!(matches!(session.handle(now, &bad), Err(SessionError::Unrecorded(_))));
+        assert!(!offers(&session), "nobody sees what no trail has");
+        session.journal().0 = false;
+        session.handle(now, &bad).unwrap();
+        assert!(offers(&session));
     }
 }

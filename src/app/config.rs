@@ -6,10 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use indexmap::IndexMap;
 use serde::Deserialize;
 
 use super::{Fault, state};
-use crate::{cli::Common, visible};
+use crate::{cli::Common, runbook::model, visible};
 
 /// `config.yaml` in the directory that `directories` names: defaults for the common flags, and who operates.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -27,6 +28,10 @@ pub struct Config {
     pub no_color: bool,
     pub ascii: bool,
     pub log_level: Option<String>,
+    /// Whom the library asks what fires.
+    pub prometheus: Option<model::Prometheus>,
+    /// What `prometheus` may name as `${{ secrets.x }}`.
+    pub secrets: IndexMap<String, model::Secret>,
 }
 
 pub fn dirs() -> Option<directories::ProjectDirs> {
@@ -124,6 +129,8 @@ pub fn print(given: &Common) -> Result<u8, Fault> {
         (None, Some(level)) => row("logLevel", level, file),
         (None, None) => row("logLevel", "-", "the default: no diagnostics"),
     }
+    let server = config.prometheus.as_ref().and_then(|spec| spec.url.as_deref().or(spec.service.as_deref()));
+    row("prometheus", server.unwrap_or("-"), if server.is_some() { file } else { "the runbooks" });
     let there = |path: &PathBuf| if path.exists() { "read" } else { "not there" };
     path().inspect(|path| row(file, &shown(path), there(path)));
     Ok(0)

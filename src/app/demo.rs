@@ -73,7 +73,7 @@ pub fn play(common: &Common, args: &cli::Demo) -> Result<u8, Fault> {
         prepare::preflight(&mut prepared.opened, &doors).await?;
         let live = open::fresh(prepared, &doors)?;
         let (state_dir, run) = (live.state_dir.clone(), live.run_id());
-        let code = drive::front(live, &common, &flags, policy, None).await?;
+        let code = drive::front(live, &common, &flags, policy, None).await?.code;
         close(&state_dir, &run, &doors).await?;
         Ok(code)
     })

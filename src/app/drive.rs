@@ -9,6 +9,7 @@ use std::{
 use super::{
     Fault, anchor,
     console::waiting,
+    exit::Ended,
     open,
     open::{For, Live},
     prepare::{self, Unfit},
@@ -56,7 +57,7 @@ pub fn run(common: &Common, args: &cli::Run) -> Result<u8, Fault> {
     let policy = policy(&prepared.opened, &args.headless, answers)?;
     anchor::what_was_left(&prepared.state_dir);
     let doors = doors(common, &args.headless);
-    runtime()?.block_on(async {
+    driven(common, async {
         match prepare::preflight(&mut prepared.opened, &doors).await {
             Ok(()) => {}
             Err(Unfit::Away(why)) if !args.headless.headless => {
@@ -84,7 +85,7 @@ pub fn resume(common: &Common, args: &cli::Resume) -> Result<u8, Fault> {
     let began = opened(&state_dir, &run)?;
     let policy = policy(&began, &args.headless, answers.clone())?;
     let doors = doors(common, &args.headless);
-    runtime()?.block_on(async {
+    driven(common, async {
         let what = if common.read_only { For::Looking } else { For::GoingOn };
         prepare::is_same_target(&began, &doors).await?;
         let live = open::resume(&state_dir, &run, &answers, &doors, what)?;
@@ -141,12 +142,22 @@ pub(super) async fn front(
     flags: &cli::Headless,
     policy: Policy,
     command: Option<Command>,
-) -> Result<u8, Fault> {
+) -> Result<Ended, Fault> {
     let theme = Theme::new(common.no_color, common.ascii);
     if !flags.headless {
         return super::console::drive(live, theme, command).await;
     }
-    unattended::drive(live, policy, flags, command).await
+    let code = unattended::drive(live, policy, flags, command).await?;
+    Ok(Ended { code, then: None })
+}
+
+/// Drives, and opens what the run was left for, once nothing of it is held any more.
+pub(super) fn driven(common: &Common, ends: impl Future<Output = Result<Ended, Fault>>) -> Result<u8, Fault> {
+    then(common, &runtime()?.block_on(ends)?)
+}
+
+fn then(common: &Common, ended: &Ended) -> Result<u8, Fault> {
+    ended.then.as_ref().map_or(Ok(ended.code), |then| run(common, then))
 }
 
 fn opened(state_dir: &Path, run: &str) -> Result<Opened, Fault> {
@@ -207,14 +218,15 @@ pub fn rollback(common: &Common, args: &cli::Rollback) -> Result<u8, Fault> {
     super::demo::is_over(&state_dir, &run)?;
     let status = runs::summary(&state_dir, &run).status;
     let doors = doors(common, &flags);
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         prepare::is_same_target(&began, &doors).await?;
         let live = match status {
             RunStatus::Open => open::resume(&state_dir, &run, &answers, &doors, For::GoingBack)?,
             _ => open::way_back(&state_dir, &run, &answers, &doors)?,
         };
         front(live, common, &flags, policy, Some(Command::Rollback { why: args.why.clone() })).await
-    })
+    })?;
+    then(common, &ended)
 }
 
 fn me() -> Result<Actor, Fault> {

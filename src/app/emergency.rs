@@ -44,7 +44,7 @@ pub fn rollback(common: &Common, args: &cli::Rollback) -> Result<u8, Fault> {
         let doors = drive::doors(&common, &args.headless);
         prepare::preflight(&mut prepared.opened, &doors).await?;
         let live = open::fresh(prepared, &doors)?;
-        let code = drive::front(live, &common, &args.headless, policy, None).await?;
+        let code = drive::front(live, &common, &args.headless, policy, None).await?.code;
         if code != 0 {
             return Ok(code);
         }

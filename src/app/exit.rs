@@ -1,6 +1,9 @@
 //! Exit codes, in one place.
 
-use crate::engine::{Run, fact::RunStatus};
+use crate::{
+    cli,
+    engine::{Run, fact::RunStatus},
+};
 
 /// Why a frontend let go of a run that is not closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,6 +12,12 @@ pub enum Left {
     Unanswered(String),
     /// `q`, SIGINT, SIGTERM, SIGHUP.
     Interrupted,
+}
+
+/// How a frontend ended, and what it was left for.
+pub struct Ended {
+    pub code: u8,
+    pub then: Option<cli::Run>,
 }
 
 /// 0 succeeded · 1 failed or rolled back · 3 needs a person · 130 interrupted.

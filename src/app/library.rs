@@ -1,20 +1,31 @@
-//! `ripcord` alone: the library on the screen, and what is chosen there is opened.
+//! `ripcord` alone: the library on the screen, with what fires, and what is chosen there is opened.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
-use crossterm::event::{Event, KeyEventKind, read};
+use crossterm::event::{Event, EventStream, KeyEventKind};
+use futures::StreamExt as _;
 use jiff::Timestamp;
+use tokio::{sync::mpsc, time::interval};
 
-use super::{Fault, clock, demo, drive, shipped, state};
+use super::{
+    Fault,
+    alerts::{Answer, answers, params},
+    books::{self, Book},
+    clock,
+    config::config,
+    demo, drive,
+    firing::Firing,
+    state,
+};
 use crate::{
     audit::runs::{self, RunSummary},
     cli::{self, Common},
     demo::Scenario,
     engine::fact::RunStatus,
-    observe::human,
-    runbook::{self, model::Runbook},
+    observe::{alerts::Alert, human},
+    runbook::model::Runbook,
     tui::{
-        library::{self, Entry, Library, Next, Open},
+        library::{self, Entry, Library, Next, Of, Open},
         terminal::Screen,
         theme::{Theme, run_word},
     },
@@ -23,33 +34,88 @@ use crate::{
 /// Shows the library, then does what was chosen.
 pub fn open(common: &Common) -> Result<u8, Fault> {
     drive::can_be_driven(&cli::Headless::default())?;
+    let books = books::all()?;
+    let library = load(common, &books)?;
     let theme = Theme::new(common.no_color, common.ascii);
-    match choose(&mut load(common)?, theme)? {
+    let runtime = drive::runtime()?;
+    let chosen = runtime.block_on(choose(common, library, &books, theme));
+    runtime.shutdown_background(); // whoever is still being asked keeps nobody waiting
+    match chosen? {
         Open::Nothing => Ok(0),
-        Open::Run(runbook) => drive::run(common, &cli::Run { runbook, ..cli::Run::default() }),
+        Open::Run { runbook, params } => {
+            drive::run(common, &cli::Run { runbook, param: params, ..cli::Run::default() })
+        }
         Open::Resume(run) => drive::resume(common, &cli::Resume { run: Some(run), headless: cli::Headless::default() }),
         Open::Demo => demo::play(common, &cli::Demo::of(Scenario::default())),
     }
 }
 
-fn choose(library: &mut Library, theme: Theme) -> Result<Open, Fault> {
+async fn choose(common: &Common, mut library: Library, books: &[Book], theme: Theme) -> Result<Open, Fault> {
     let fault = |error: std::io::Error| Fault::usage(format!("the terminal cannot be used: {error}"));
+    let (tell, mut told) = mpsc::channel(16);
+    let mut firing = Firing::ask(common, &config()?, books, &tell)?;
     let mut screen = Screen::take().map_err(fault)?;
+    let (mut keys, mut second) = (EventStream::new(), interval(Duration::from_secs(1)));
     loop {
-        screen.terminal.draw(|frame| library::draw(frame, library, &theme)).map_err(fault)?;
-        let Event::Key(key) = read().map_err(fault)? else { continue };
-        if key.kind == KeyEventKind::Release {
-            continue;
-        }
-        match library.key(key) {
-            Next::Stay => {}
-            Next::Leave => return Ok(Open::Nothing),
-            Next::Open(open) => return Ok(open),
+        let now = clock::now().wall;
+        library.fires(alerts(&firing, books, now), firing.word(now));
+        screen.terminal.draw(|frame| library::draw(frame, &library, &theme)).map_err(fault)?;
+        tokio::select! {
+            biased;
+            event = keys.next() => match event {
+                Some(Ok(Event::Key(key))) if key.kind != KeyEventKind::Release => match library.key(key) {
+                    Next::Stay => {}
+                    Next::Leave => return Ok(Open::Nothing),
+                    Next::Open(open) => return Ok(open),
+                },
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return Ok(Open::Nothing),
+            },
+            Some(news) = told.recv() => firing.hear(clock::now().wall, news),
+            _ = second.tick() => {}
         }
     }
 }
 
-fn load(common: &Common) -> Result<Library, Fault> {
+/// A row for each runbook that answers an alert; one that says so where none does, or where nobody can be asked.
+fn alerts(firing: &Firing, books: &[Book], now: Timestamp) -> Vec<Entry> {
+    let unknown = |why: &str| Entry {
+        name: "alerts".into(),
+        title: why.to_owned(),
+        state: "UNKNOWN".into(),
+        about: format!("{why}\nIt is asked again every 30 s."),
+        of: Of::Alert,
+        ..Entry::default()
+    };
+    let of = |alert: &Alert| -> Vec<Entry> {
+        let since = human::since(now, alert.since.map(|at| at.min(now)));
+        let row = Entry {
+            name: alert.name.clone(),
+            title: format!("no runbook answers it   {}", alert.where_word()),
+            state: format!("{} {since}", alert.state.word().0),
+            about: alert.summary.clone(),
+            of: Of::Alert,
+            ..Entry::default()
+        };
+        let answers = answers(books, &alert.name, &alert.labels);
+        let opens = |answer: &Answer| Entry {
+            open: Open::Run { runbook: answer.open.clone(), params: params(answer) },
+            title: format!("{}   {}", answer.name, alert.where_word()),
+            about: format!("{}\nEnter: ripcord run {} {}", row.about, answer.name, options(answer)),
+            ..row.clone()
+        };
+        if answers.is_empty() { vec![row] } else { answers.iter().map(opens).collect() }
+    };
+    firing.troubles().map(unknown).chain(firing.alerts().into_iter().flat_map(of)).collect()
+}
+
+/// `-p pod=x`, or the label that the alert does not have.
+fn options(answer: &Answer) -> String {
+    let given: Vec<_> = params(answer).iter().map(|param| format!("-p {param}")).collect();
+    answer.lacks.as_ref().map_or_else(|| given.join(" "), |why| format!("({why}; it will be asked for)"))
+}
+
+fn load(common: &Common, books: &[Book]) -> Result<Library, Fault> {
     let now = clock::now().wall;
     let state_dir = state::state_dir(common)?.value;
     let runs = runs::list(&state_dir);
@@ -60,22 +126,8 @@ fn load(common: &Common) -> Result<Library, Fault> {
     for run in runs.iter().rev() {
         last.insert(&run.runbook, run); // newest wins
     }
-    let mut own = Vec::new();
-    for file in state::library()? {
-        let entry = of_file(&file, &last, now);
-        if entry.name != "demo" {
-            own.push(entry); // the demo's book needs the demo's cluster
-        }
-    }
-    for (name, text) in shipped::ALL {
-        let known = own.iter().any(|entry: &Entry| entry.name == *name);
-        if let Ok(loaded) = runbook::load_str(&format!("shipped/{name}.yaml"), text)
-            && !known
-        {
-            own.push(of_book(&loaded.book, (*name).to_owned(), &last, now));
-        }
-    }
-    entries.extend(own);
+    // the demo's book needs the demo's cluster
+    entries.extend(books.iter().filter(|book| book.name != "demo").map(|book| of_book(book, &last, now)));
     entries.push(Entry {
         open: Open::Demo,
         name: "demo".into(),
@@ -112,31 +164,31 @@ fn unfinished(run: &RunSummary, now: Timestamp) -> Entry {
         title: format!("{}{target}", if run.title.is_empty() { &run.run } else { &run.title }),
         state: format!("{live} {since}{at}"),
         about: format!("{} by {}, since {}.\n{goes_on}", run.run, run.operator, run.started),
+        of: Of::Run,
         ..Entry::default()
     }
 }
 
-fn of_file(file: &Path, last: &BTreeMap<&str, &RunSummary>, now: Timestamp) -> Entry {
-    match runbook::load(file) {
-        Ok(loaded) => of_book(&loaded.book, file.display().to_string(), last, now),
-        Err(problems) => Entry {
-            name: file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default(),
-            title: file.display().to_string(),
-            warning: match problems.len() {
-                1 => "1 problem: ripcord check".to_owned(),
-                count => format!("{count} problems: ripcord check"),
-            },
-            about: problems.first().map(|problem| problem.render()).unwrap_or_default(),
-            ..Entry::default()
-        },
-    }
-}
-
-fn of_book(book: &Runbook, open: String, last: &BTreeMap<&str, &RunSummary>, now: Timestamp) -> Entry {
+fn of_book(book: &Book, last: &BTreeMap<&str, &RunSummary>, now: Timestamp) -> Entry {
+    let (open, book) = match &book.book {
+        Ok(of) => (book.open.clone(), of),
+        Err(problems) => {
+            return Entry {
+                name: book.name.clone(),
+                title: book.open.clone(),
+                warning: match problems.len() {
+                    1 => "1 problem: ripcord check".to_owned(),
+                    count => format!("{count} problems: ripcord check"),
+                },
+                about: problems.first().map(|problem| problem.render()).unwrap_or_default(),
+                ..Entry::default()
+            };
+        }
+    };
     let meta = &book.metadata;
     let state = last.get(meta.name.as_str()).map_or_else(|| "never run".to_owned(), |run| outcome(run, now));
     Entry {
-        open: Open::Run(open),
+        open: Open::Run { runbook: open, params: Vec::new() },
         name: meta.name.clone(),
         title: meta.title().to_owned(),
         state,
@@ -146,6 +198,7 @@ fn of_book(book: &Runbook, open: String, last: &BTreeMap<&str, &RunSummary>, now
         alerts: meta.alerts.iter().map(|alert| alert.name()).collect::<Vec<_>>().join(", "),
         warning: overdue(book, now).unwrap_or_default(),
         about: book.description.clone(),
+        of: Of::Runbook,
     }
 }
 

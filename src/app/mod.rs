@@ -19,6 +19,7 @@ macro_rules! outln {
 mod alerts;
 mod anchor;
 mod asking;
+mod books;
 mod clock;
 mod config;
 mod console;
@@ -28,6 +29,7 @@ mod drive;
 mod dry_run;
 mod emergency;
 mod exit;
+mod firing;
 mod library;
 mod log;
 mod manual;
@@ -93,9 +95,10 @@ fn verifies(mut args: impl Iterator<Item = String>) -> bool {
     args.any(|word| word == "trail") && args.any(|word| word == "verify")
 }
 
-#[expect(clippy::print_stderr, reason = "the one place that complains")]
+/// To standard error. Where nobody reads it any more (a terminal that was closed) that is no reason to fall.
 fn say(message: &str) {
-    eprintln!("ripcord: {}", crate::visible::text(message));
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr().lock(), "ripcord: {}", crate::visible::text(message));
 }
 
 fn job(cli: Cli) -> Result<u8, Fault> {

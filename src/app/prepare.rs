@@ -5,6 +5,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::OnceLock,
+    time::Duration,
 };
 
 use secrecy::SecretString;
@@ -123,6 +124,9 @@ pub fn prepare_loaded(
     let mut given = given_params(args, answers)?;
     let workdir =
         std::env::current_dir().map_err(|error| Fault::usage(format!("the working directory is gone: {error}")))?;
+    if !ask {
+        resolved(&loaded.book, &given)?; // nobody is asked: what was given is wrong at once
+    }
     // A dry run starts nothing and shows no value: a secret that is missing is said and not in its way.
     let (secrets, missing) = match args.dry_run {
         true => find_secrets(&loaded.book, answers, &workdir, ask),
@@ -134,11 +138,14 @@ pub fn prepare_loaded(
     if ask {
         asking::params(&loaded.book, &mut given)?;
     }
-    let values =
-        params::resolve(&loaded.book.params, &given).map_err(|problems| Fault::usage(problems.join("\n         ")))?;
+    let values = resolved(&loaded.book, &given)?;
     let state_dir = state::state_dir(common)?.value;
     let opened = opened(common, path, &loaded, values, &workdir)?;
     Ok(Prepared { opened, loaded, secrets, missing, redactor, state_dir })
+}
+
+fn resolved(book: &Runbook, given: &BTreeMap<String, Value>) -> Result<BTreeMap<String, Value>, Fault> {
+    params::resolve(&book.params, given).map_err(|problems| Fault::usage(problems.join("\n         ")))
 }
 
 fn opened(
@@ -337,14 +344,18 @@ fn way_to(opened: &Opened, doors: &Doors) -> ConnectOptions {
 }
 
 /// A run that is taken up again goes on on the cluster it began on, and on no other. One that does not answer is no
-/// reason to refuse: every step that changes something asks again.
+/// reason to refuse nor to wait, on the way back least of all: every step that changes something asks again.
 pub async fn is_same_target(opened: &Opened, doors: &Doors) -> Result<(), Fault> {
+    const PATIENCE: Duration = Duration::from_secs(1);
     if opened.target.identity.is_empty() {
         return Ok(());
     }
-    let Ok(cluster) = connect(way_to(opened, doors)).await else { return Ok(()) };
-    let Ok(now) = identity::identify(&cluster).await else { return Ok(()) };
-    identity::same(&cluster, &opened.target, &now).map_err(Fault::failed)
+    let asked = async {
+        let cluster = connect(way_to(opened, doors)).await.ok()?;
+        let now = identity::identify(&cluster).await.ok()?;
+        Some(identity::same(&cluster, &opened.target, &now).map_err(Fault::failed))
+    };
+    tokio::time::timeout(PATIENCE, asked).await.ok().flatten().unwrap_or(Ok(()))
 }
 
 /// Asks the cluster who it is and where the target stands, where the runbook needs to know.

@@ -78,7 +78,9 @@ pub(super) fn words(kind: &str, fact: &Value) -> String {
         "gate.sample" => {
             format!("{} {} {} → {}", get("step"), get("metric"), reading(&fact["reading"]), get("verdict"))
         }
-        "guard.sample" => format!("guard {} {} → {}", fact["guard"], reading(&fact["reading"]), get("verdict")),
+        "guard.sample" => format!("{} {} → {}", guard(fact), reading(&fact["reading"]), get("verdict")),
+        "guard.dismissed" => format!("{} put aside by {}: {}", guard(fact), by(fact), get("why")),
+        "guard.recovered" => format!("{} is within its limits again", guard(fact)),
         "gate.verdict" => format!("{}: {} {}", step(), get("verdict"), get("reasons")),
         "guard.tripped" => get("detail"),
         "baseline.captured" => {
@@ -112,6 +114,14 @@ fn evidence(fact: &Value) -> Option<String> {
     (!parts.is_empty()).then(|| format!("evidence: {}", parts.join(", ")))
 }
 
+/// By what it watches; trails of before name only its number.
+fn guard(fact: &Value) -> String {
+    match text(fact, "metric") {
+        name if name.is_empty() => format!("guard {}", fact["guard"]),
+        name => format!("guard {name}"),
+    }
+}
+
 fn closing(fact: &Value) -> String {
     let left: Vec<_> = fact["left"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let left = if left.is_empty() { String::new() } else { format!("; left: {}", left.join(", ")) };
@@ -137,7 +147,13 @@ fn comparison(fact: &Value) -> String {
 pub fn reading(reading: &Value) -> String {
     let Some((kind, inner)) = reading.as_object().and_then(|map| map.iter().next()) else { return reading.to_string() };
     match kind.as_str() {
-        "value" => inner["value"].as_str().unwrap_or("?").to_owned(),
+        "value" => {
+            let number = |key: &str| inner[key].as_str();
+            let baseline = number("baseline").map_or_else(String::new, |number| format!(", baseline {number}"));
+            let samples = number("samples").map_or_else(String::new, |number| format!(", of {number}"));
+            let others = number("baselineSamples").map_or_else(String::new, |number| format!(" and {number}"));
+            format!("{}{baseline}{samples}{others}", number("value").unwrap_or("?"))
+        }
         "noData" => format!("no data: {}", inner["why"].as_str().unwrap_or("")),
         other => format!("{other}: {}", inner["why"].as_str().unwrap_or("")),
     }
@@ -160,4 +176,24 @@ pub fn flat(sequence: u64, time: jiff::Timestamp, mut fact: Value) -> Value {
         map.insert("time".into(), Value::String(time.to_string()));
     }
     fact
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_guards_reading_says_what_was_watched_and_everything_that_was_read() {
+        let number =
+            json!({"value": {"value": "0.02", "baseline": "0.001", "samples": "412", "baselineSamples": "3000"}});
+        let sample = json!({"guard": 1, "metric": "error_rate", "reading": number, "verdict": "failed"});
+        assert_eq!(words("guard.sample", &sample), "guard error_rate 0.02, baseline 0.001, of 412 and 3000 → failed");
+        let silent = json!({"guard": 1, "metric": "error_rate", "verdict": "error",
+            "reading": {"unreachable": {"why": "prometheus:9090: refused"}}});
+        assert_eq!(words("guard.sample", &silent), "guard error_rate unreachable: prometheus:9090: refused → error");
+        let old = json!({"guard": 1, "reading": {"noData": {"why": "empty"}}, "verdict": "inconclusive"});
+        assert_eq!(words("guard.sample", &old), "guard 1 no data: empty → inconclusive", "a trail of before");
+    }
 }

@@ -69,11 +69,12 @@ fn reveal(work: &Work, text: &str) -> anyhow::Result<String> {
 /// One thing at one slot. Always answers; nothing raw and nothing secret is in it.
 pub(super) async fn measure(work: &Work, slot: Timestamp, what: &Measurement) -> Reading {
     let reading = match &what.what {
-        Measured::Query { query, baseline_query, samples_query, stale_after } => {
+        Measured::Query { query, baseline_query, samples_query, baseline_samples_query, stale_after } => {
             let queries = Queries {
                 query,
                 baseline: baseline_query.as_deref(),
                 samples: samples_query.as_deref(),
+                baseline_samples: baseline_samples_query.as_deref(),
                 stale_after: stale_after.get(),
             };
             match work.place.metrics.server(work).await {
@@ -99,6 +100,7 @@ pub(super) async fn probe(work: &Work, query: &str) -> Report {
         query: query.to_owned(),
         baseline_query: None,
         samples_query: None,
+        baseline_samples_query: None,
         stale_after: STALE_AFTER,
     };
     match measure(work, now, &Measurement { metric: "probe".into(), what }).await {
@@ -131,6 +133,7 @@ async fn pods(work: &Work, slot: Timestamp, selector: &str, since: Timestamp) ->
             value: Decimal(count.restarts as f64),
             baseline: None,
             samples: Some(Decimal(count.ready as f64)),
+            baseline_samples: None,
         },
         Err(failure) => Reading::Unreachable { why: failure.why },
     }

@@ -26,7 +26,7 @@ fn corrupt<T>(text: impl Into<String>) -> Result<T, Corrupt> {
 impl Run {
     /// A run as its first fact says.
     pub fn open(at: Timestamp, opened: Opened) -> Self {
-        let guards = vec![GuardState::default(); opened.runbook.guards.len()];
+        let guards = vec![GuardState::default(); super::path::guards(&opened.runbook).len()];
         Self {
             read_only: opened.read_only,
             opened: Arc::new(opened),
@@ -251,7 +251,7 @@ impl Run {
         let (Fact::GuardSample { guard: index, .. }
         | Fact::GuardTripped { guard: index, .. }
         | Fact::GuardDismissed { guard: index, .. }
-        | Fact::GuardRecovered { guard: index }) = fact
+        | Fact::GuardRecovered { guard: index, .. }) = fact
         else {
             return corrupt("not a guard's fact");
         };

@@ -171,14 +171,32 @@ pub enum Fact {
         look: Look,
     },
     #[serde(rename = "guard.sample")]
-    GuardSample { guard: usize, slot: Timestamp, reading: Reading, verdict: SampleVerdict },
+    GuardSample {
+        guard: usize,
+        /// What it watches, by name; the number alone tells a reader nothing.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        metric: String,
+        slot: Timestamp,
+        reading: Reading,
+        verdict: SampleVerdict,
+    },
     #[serde(rename = "guard.tripped")]
     GuardTripped { guard: usize, detail: String },
     #[serde(rename = "guard.dismissed")]
-    GuardDismissed { guard: usize, by: Actor, why: String },
+    GuardDismissed {
+        guard: usize,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        metric: String,
+        by: Actor,
+        why: String,
+    },
     /// It went back within its limits after a trip.
     #[serde(rename = "guard.recovered")]
-    GuardRecovered { guard: usize },
+    GuardRecovered {
+        guard: usize,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        metric: String,
+    },
     #[serde(rename = "breakglass.used")]
     BreakGlassUsed { by: Actor, why: String, what: String },
     /// The calendar is closed and wants a typed reason.

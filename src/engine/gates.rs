@@ -7,13 +7,13 @@ use super::{
     analysis::{Plan, Standing},
     draft::{Draft, End, Ruled},
     fact::{Fact, StepResult},
-    message::{Done, Effect, Measured, Measurement, Reading, Refusal},
+    message::{Decimal, Done, Effect, Measured, Measurement, Reading, Refusal},
     path,
     state::{GateState, Run},
 };
 use crate::runbook::{
     expr,
-    model::{Action, Metric},
+    model::{Action, Analysis, Goto, Metric},
     value::{Dur, StepId},
 };
 
@@ -91,6 +91,7 @@ impl Run {
                 query: fill(&metric.query)?,
                 baseline_query: metric.baseline_query.as_ref().map(fill).transpose()?,
                 samples_query: metric.samples_query.as_ref().map(fill).transpose()?,
+                baseline_samples_query: metric.baseline_samples_query.as_ref().map(fill).transpose()?,
                 stale_after: metric.stale_after.unwrap_or(STALE_AFTER),
             },
         })
@@ -176,17 +177,21 @@ impl Draft {
         self.outcome(id, verdict, End { reason, message: message.clone(), done, ..End::default() })?;
         let step = self.found(id)?.step.clone();
         let Action::Analysis(gate) = &step.action else { return Ok(()) };
-        let to = match verdict {
-            StepResult::Succeeded => &gate.on_successful,
-            StepResult::Failed => &gate.on_failed,
-            StepResult::Inconclusive => &gate.on_inconclusive,
-            _ => &gate.on_error,
-        };
-        match (to, verdict) {
+        match (leads(gate, verdict), verdict) {
             (Some(goto), _) => self.goto(id, goto, &format!("{id}: {message}")),
             (None, StepResult::Succeeded) => self.go_on(id),
             (None, verdict) => self.on_failure(id, &step, verdict.word()),
         }
+    }
+}
+
+/// Where the gate itself says that a verdict goes.
+pub fn leads(gate: &Analysis, verdict: StepResult) -> Option<&Goto> {
+    match verdict {
+        StepResult::Succeeded => gate.on_successful.as_ref(),
+        StepResult::Failed => gate.on_failed.as_ref(),
+        StepResult::Inconclusive => gate.on_inconclusive.as_ref(),
+        _ => gate.on_error.as_ref(),
     }
 }
 
@@ -196,11 +201,11 @@ pub(super) fn finite(reading: &Reading) -> Reading {
         Reading::Value { value, .. } if !value.0.is_finite() => {
             Reading::NoData { why: format!("the query gives {}", value.0) }
         }
-        Reading::Value { value, baseline, samples } => Reading::Value {
-            value: *value,
-            baseline: baseline.filter(|number| number.0.is_finite()),
-            samples: samples.filter(|number| number.0.is_finite()),
-        },
+        Reading::Value { value, baseline, samples, baseline_samples } => {
+            let finite = |number: &Option<Decimal>| number.filter(|number| number.0.is_finite());
+            let (baseline, samples) = (finite(baseline), finite(samples));
+            Reading::Value { value: *value, baseline, samples, baseline_samples: finite(baseline_samples) }
+        }
         other => other.clone(),
     }
 }

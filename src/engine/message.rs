@@ -340,6 +340,9 @@ pub enum Reading {
         baseline: Option<Decimal>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         samples: Option<Decimal>,
+        /// The same of the baseline.
+        #[serde(default, rename = "baselineSamples", skip_serializing_if = "Option::is_none")]
+        baseline_samples: Option<Decimal>,
     },
     /// Empty vector, NaN, ±Inf, stale.
     NoData { why: String },
@@ -404,13 +407,11 @@ pub enum Measured {
         query: String,
         baseline_query: Option<String>,
         samples_query: Option<String>,
+        baseline_samples_query: Option<String>,
         stale_after: Dur,
     },
     /// `since`: restarts count from here.
-    Pods {
-        rule: PodRule,
-        since: Timestamp,
-    },
+    Pods { rule: PodRule, since: Timestamp },
 }
 
 /// Facts to make durable, then effects to start. Empty means: nothing to do.

@@ -36,7 +36,7 @@ pub mod state;
 pub use apply::Corrupt;
 pub use ask::Ask;
 pub use fact::Fact;
-pub use gates::STALE_AFTER;
+pub use gates::{STALE_AFTER, leads};
 pub use message::{Actor, Command, Decision, Effect, Input, Refusal, Report, Ticket};
 pub use state::Run;
 

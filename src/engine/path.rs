@@ -2,7 +2,7 @@
 
 use super::state::Lane;
 use crate::runbook::{
-    model::{Action, Runbook, Step},
+    model::{Action, Guard, Runbook, Step},
     value::StepId,
 };
 
@@ -44,4 +44,39 @@ fn find_leaf<'a>(book: &'a Runbook, id: &str) -> Option<Found<'a>> {
         }
     }
     None
+}
+
+/// A guard and the runbook it stands in.
+#[derive(Clone, Debug)]
+pub struct Watch<'a> {
+    pub guard: &'a Guard,
+    pub book: &'a Runbook,
+    /// The step whose nested runbook that is; `None` at the top.
+    pub within: Option<StepId>,
+}
+
+impl Watch<'_> {
+    /// What answers and the trail call it: `error_rate`, or `check/pods` in a nested runbook.
+    pub fn name(&self) -> String {
+        let name = self.guard.name();
+        self.within.as_ref().map_or_else(|| name.to_owned(), |within| format!("{within}/{name}"))
+    }
+}
+
+/// Every guard, the outermost runbook's first; its place is its number. The way back has none.
+pub fn guards(book: &Runbook) -> Vec<Watch<'_>> {
+    let mut found = Vec::new();
+    collect(book, None, &mut found);
+    found
+}
+
+fn collect<'a>(book: &'a Runbook, within: Option<&StepId>, found: &mut Vec<Watch<'a>>) {
+    found.extend(book.guards.iter().map(|guard| Watch { guard, book, within: within.cloned() }));
+    for step in &book.steps {
+        if let Action::Runbook(nested) = &step.action
+            && let Some(inner) = &nested.book
+        {
+            collect(inner, Some(&step.id().under(within)), found);
+        }
+    }
 }

@@ -11,14 +11,11 @@ use super::{
     path::{self, Found},
     state::{Lane, Run, StepState, StepStatus},
 };
-use crate::{
-    runbook::{
-        expr,
-        model::{Action, Nested, Runbook, Step},
-        params::{self, env_name},
-        value::{Dur, StepId, Tpl},
-    },
-    visible,
+use crate::runbook::{
+    expr,
+    model::{Action, Nested, Runbook, Step},
+    params::{self, env_name},
+    value::{Dur, StepId, Tpl},
 };
 
 /// Why a step could not be rendered; it fails before its intent.
@@ -69,11 +66,7 @@ impl Run {
     pub fn text_for(&self, id: &StepId, text: &str) -> String {
         let Some(found) = path::find(self.book(), id) else { return text.to_owned() };
         let (scope, ids) = (self.scope(id, None), leaf_ids(found.book));
-        let filled = |text: &str| match expr::shown(text, &scope, &ids) {
-            Ok(Value::String(text)) => Some(text),
-            Ok(other) => Some(other.to_string()),
-            Err(_) => None,
-        };
+        let filled = |text: &str| expr::shown(text, &scope, &ids).ok();
         filled(text).unwrap_or_else(|| piecewise(text, filled))
     }
 
@@ -268,7 +261,7 @@ fn hold_to_declared(nested: &Nested, rendered: &mut Nested) -> Result<(), Unrend
 
 fn shown(value: &Value, scope: &Value, ids: &[&str]) -> Result<Value, expr::ExprError> {
     Ok(match value {
-        Value::String(text) => Value::String(visible::text(&plain(&expr::shown(text, scope, ids)?)).into_owned()),
+        Value::String(text) => Value::String(expr::shown(text, scope, ids)?),
         Value::Array(items) => {
             Value::Array(items.iter().map(|item| shown(item, scope, ids)).collect::<Result<_, _>>()?)
         }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::answers::{Answers, FailureAnswer, GuardAnswer, OneOrMany, StepAnswer, TickAnswer};
 use crate::{
-    engine::Run,
+    engine::{Run, path},
     runbook::{
         expr,
         model::{Action, Checklist, Decision, InputField, ReasonRule, Runbook, Step},
@@ -42,11 +42,8 @@ impl Answers {
 
     /// Guards and secrets that the runbook does not have.
     fn strangers(&self, book: &Runbook) -> Vec<String> {
-        let is_guard = |name: &str| {
-            let mut guards = book.guards.iter();
-            guards.any(|guard| guard.metric.as_deref() == Some(name) || (guard.pods.is_some() && name == "pods"))
-        };
-        let guards = self.guards.keys().filter(|name| !is_guard(name));
+        let known: Vec<_> = path::guards(book).iter().map(path::Watch::name).collect();
+        let guards = self.guards.keys().filter(|name| !known.contains(name));
         let secrets = self.secrets.keys().filter(|name| !has_secret(book, name));
         let guards = guards.map(|name| format!("there is no guard over {name}"));
         guards.chain(secrets.map(|name| format!("there is no secret {name}"))).collect()

@@ -15,6 +15,7 @@ use crate::{
         ask::FailureChoices,
         fact::{Intent, Tick},
         message::{EvidenceGiven, Resolution, Via},
+        path::Watch,
         state::{Phase, Wishes},
     },
     runbook::{
@@ -328,8 +329,7 @@ impl Policy {
     }
 
     fn guard(&mut self, run: &Run, guard: usize, detail: &str) -> Reply {
-        let rule = run.book().guards.get(guard);
-        let name = rule.and_then(|rule| rule.metric.clone()).unwrap_or_else(|| "pods".into());
+        let name = run.watches().get(guard).map(Watch::name).unwrap_or_default();
         match self.guards.get_mut(&name).and_then(VecDeque::pop_front) {
             Some(GuardAnswer::Rollback) => Reply::Say(self.me(), Command::Rollback { why: detail.to_owned() }),
             Some(GuardAnswer::Ignore(why)) => Reply::Say(self.me(), Command::DismissGuard { guard, why }),

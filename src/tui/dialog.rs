@@ -96,6 +96,12 @@ pub enum Kind {
         at: usize,
         yes: bool,
     },
+    /// Which runbook answers an alert; the first row stays here.
+    Answer {
+        alert: String,
+        runbooks: Vec<Opens>,
+        row: usize,
+    },
     Help,
     Trail(TrailLook),
 }
@@ -109,6 +115,16 @@ pub struct TrailLook {
     pub readings: bool,
     pub filter: Edit,
     pub typing: bool,
+}
+
+/// A runbook to leave this run for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opens {
+    pub name: String,
+    /// What `run` is given to open it.
+    pub runbook: String,
+    /// As `-p` takes them.
+    pub params: Vec<String>,
 }
 
 /// What a manual step wants to be shown.

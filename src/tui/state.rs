@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use jiff::Timestamp;
 
 use super::{
-    dialog::Dialog,
+    dialog::{Dialog, Opens},
     edit::Edit,
     look::{Look, Named},
     view::{
@@ -16,7 +16,12 @@ use super::{
 use crate::{
     engine::message::Selected,
     observe::{
-        Observation, alerts::AlertsView, cluster::ClusterView, logs::LogView, metrics::MetricsView, output::OutputTail,
+        Observation,
+        alerts::{Alert, AlertsView},
+        cluster::ClusterView,
+        logs::LogView,
+        metrics::MetricsView,
+        output::OutputTail,
     },
     runbook::{model::PortForward, value::StepId},
 };
@@ -297,6 +302,10 @@ pub enum Act {
     CloseForwards,
     /// The runbook for trouble, with this pod chosen.
     Troubleshoot(String),
+    /// Which runbooks answer this alert?
+    Answers(Box<Alert>),
+    /// Leaves this run as it is, and opens another runbook.
+    Open(Opens),
     Suspend,
     Quit,
 }

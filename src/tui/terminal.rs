@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, Stdout, Write as _},
+    mem::ManuallyDrop,
     sync::OnceLock,
     thread::ThreadId,
 };
@@ -18,7 +19,8 @@ use ratatui::{Terminal, backend::CrosstermBackend};
 static DRAWS: OnceLock<ThreadId> = OnceLock::new();
 
 pub struct Screen {
-    pub terminal: Terminal<CrosstermBackend<Stdout>>,
+    /// Never dropped: it would complain on a terminal that is gone, and fall over that.
+    pub terminal: ManuallyDrop<Terminal<CrosstermBackend<Stdout>>>,
     taken: bool,
 }
 
@@ -74,9 +76,9 @@ impl Drop for Screen {
 
 /// An empty screen and a terminal that knows it is empty. `Terminal::clear` would ask where the cursor is and wait
 /// for an answer that a recorder, a test or a slow link never gives.
-fn blank() -> io::Result<Terminal<CrosstermBackend<Stdout>>> {
+fn blank() -> io::Result<ManuallyDrop<Terminal<CrosstermBackend<Stdout>>>> {
     execute!(io::stdout(), Clear(ClearType::All))?;
-    Terminal::new(CrosstermBackend::new(io::stdout()))
+    Terminal::new(CrosstermBackend::new(io::stdout())).map(ManuallyDrop::new)
 }
 
 fn enter() -> io::Result<()> {

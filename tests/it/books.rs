@@ -517,7 +517,7 @@ fn a_name_in_a_text_of_several_lines_is_told_where_it_stands() {
     );
     let said: Vec<_> = found.iter().map(|problem| (problem.line, problem.column, problem.source.trim())).collect();
     let third = "three ${{ zzz }} ${{ yyy }} here";
-    assert_eq!(said, [(9, 15, third), (9, 25, third), (12, 9, "and qqq")]);
+    assert_eq!(said, [(9, 15, third), (9, 26, third), (12, 9, "and qqq")]);
 }
 
 #[test]

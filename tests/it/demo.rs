@@ -114,7 +114,7 @@ fn a_lane_that_does_not_lead_back_is_not_called_rolled_back() {
     for word in [
         "look: succeeded",
         "NOT back at the baseline: Deployment ml-api runs registry.local/ml-api:v1.5.0, not",
-        "rollbackIncomplete",
+        "rollback incomplete; left",
         "left: the baseline",
     ] {
         assert!(said.contains(word), "{word}: {said}");

@@ -171,11 +171,14 @@ impl Performer for Hands {
         for what in metrics {
             let (client, reports, ticket) = (self.client.clone(), self.reports.clone(), ticket.clone());
             tokio::spawn(async move {
-                let Measured::Query { query, baseline_query, samples_query, stale_after } = &what.what else { return };
+                let Measured::Query { query, baseline_query, samples_query, stale_after, .. } = &what.what else {
+                    return;
+                };
                 let queries = Queries {
                     query,
                     baseline: baseline_query.as_deref(),
                     samples: samples_query.as_deref(),
+                    baseline_samples: None,
                     stale_after: stale_after.get(),
                 };
                 let reading = client.measure(&queries, slot).await;
@@ -237,6 +240,7 @@ impl Stage {
             query: "sum(rate(requests_total[4s]))",
             baseline: None,
             samples: None,
+            baseline_samples: None,
             stale_after: Duration::from_secs(3),
         };
         while !matches!(client.measure(&warm, wall()).await, Reading::Value { .. }) {

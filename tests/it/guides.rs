@@ -51,7 +51,7 @@ fn a_failover_in_numbered_steps_with_prompts_here_documents_tables_and_html() {
     for line in [
         "name: postgres-failover",
         "run: \"pg_isready -h pg-primary.internal\"",
-        "kubernetes: {get: {kind: \"Pod\", namespace: \"db\", selector: \"role=primary\"}}",
+        "run: \"kubectl -n db get pods -l role=primary\"",
         "psql -h pg-replica -c 'select now()",
         "      cat > /tmp/recovery.conf <<'EOF'\n      standby_mode = 'on'\n      # not a comment of the shell",
         "| > 10 s | **stop** and call the DBA |",

@@ -16,6 +16,8 @@ mod desk_console;
 #[cfg(feature = "app")]
 mod effects;
 #[cfg(feature = "app")]
+mod firing;
+#[cfg(feature = "app")]
 mod gates;
 #[cfg(feature = "app")]
 mod guides;

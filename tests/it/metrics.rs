@@ -109,7 +109,7 @@ async fn connect(spec: &model::Prometheus) -> Prometheus {
 }
 
 fn queries(query: &str) -> Queries<'_> {
-    Queries { query, baseline: None, samples: None, stale_after: Duration::from_secs(120) }
+    Queries { query, baseline: None, samples: None, baseline_samples: None, stale_after: Duration::from_secs(120) }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the test stands for the engine's clock")]
@@ -236,9 +236,10 @@ async fn the_servers_clock_is_asked_in_its_own_time() {
 async fn samples_and_the_baseline_come_with_the_value_and_a_baseline_without_data_spoils_it() {
     let server = server(number("7")).await;
     let client = connect(&spec(&server)).await;
-    let full = Queries { baseline: Some("b"), samples: Some("n"), ..queries("a") };
+    let full = Queries { baseline: Some("b"), samples: Some("n"), baseline_samples: Some("m"), ..queries("a") };
     let reading = client.measure(&full, now()).await;
-    let want = Reading::Value { value: Decimal(7.0), baseline: Some(Decimal(7.0)), samples: Some(Decimal(7.0)) };
+    let seven = Some(Decimal(7.0));
+    let want = Reading::Value { value: Decimal(7.0), baseline: seven, samples: seven, baseline_samples: seven };
     assert_eq!(reading, want);
     let server = self::server(result(json!([]))).await;
     let client = connect(&spec(&server)).await;
@@ -262,6 +263,27 @@ async fn credentials_and_headers_go_along_and_are_secrets_by_name() {
     let refused = Prometheus::connect(&url, |text| Ok(text.to_owned()), Path::new("/"), none).await;
     let why = format!("{:#}", refused.err().unwrap());
     assert!(why.contains("prometheus.basic") && !why.contains("secret@"), "{why}");
+}
+
+#[tokio::test]
+async fn a_user_and_a_password_go_along_and_a_ca_file_that_is_none_says_so() {
+    let server = server(number("1")).await;
+    let mut spec = spec(&server);
+    spec.basic = Some(model::Basic { username: "me".into(), password: "${{ secrets.token }}".into() });
+    let client = connect(&spec).await;
+    assert!(is_value(&client.measure(&queries("a"), now()).await, 1.0));
+    let sent = server.received_requests().await.unwrap().pop().unwrap();
+    assert_eq!(sent.headers["authorization"], "Basic bWU6aHVzaC1odXNo"); // me:hush-hush
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("ca.pem"), "no certificate").unwrap();
+    for (file, says) in [("ca.pem", "ca.pem holds no certificate"), ("gone.pem", "prometheus.caFile")] {
+        let spec =
+            model::Prometheus { url: Some("https://x".into()), ca_file: Some(file.into()), ..Default::default() };
+        let none = async { anyhow::bail!("no cluster here") };
+        let refused = Prometheus::connect(&spec, |text| Ok(text.to_owned()), dir.path(), none).await;
+        let why = format!("{:#}", refused.err().unwrap());
+        assert!(why.contains(says), "{why}");
+    }
 }
 
 #[tokio::test]

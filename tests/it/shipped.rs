@@ -7,6 +7,7 @@ mod production;
 mod rollback;
 mod stage;
 mod staging;
+mod troubleshooting;
 
 use std::{collections::BTreeSet, fs, path::Path};
 

@@ -52,7 +52,7 @@ const WALLS: &[Wall] = &[
     Wall {
         module: "headless",
         inside: "audit engine redact runbook session visible",
-        crates: "serde serde_json tokio",
+        crates: "indexmap serde serde_json tokio",
         never: &["std::fs", "std::process", "std::net", "::now()"],
     },
     Wall {

@@ -1,31 +1,35 @@
 //! Which runbooks of the library answer an alert. Read once, when the first alert is shown: most runs
 //! never show one. Opens none of them.
 
-use std::{cell::OnceCell, fs, path::Path};
+use std::cell::OnceCell;
 
 use crate::{
-    app::state,
+    app::{
+        alerts::{self, Answer},
+        books::{self, Book},
+    },
     observe::alerts::Alert,
-    runbook::{self, alerts, model::Runbook},
+    tui::dialog::Opens,
 };
 
 #[derive(Default)]
 pub struct Answering {
-    books: OnceCell<Vec<Runbook>>,
+    books: OnceCell<Vec<Book>>,
 }
 
 impl Answering {
     pub fn names(&self, alert: &Alert) -> Vec<String> {
-        let answers = |book: &&Runbook| alerts::answers(book, &alert.name, &alert.labels).is_some();
-        let books = self.books.get_or_init(of_library).iter();
-        books.filter(answers).map(|book| book.metadata.name.clone()).collect()
+        self.of(alert).into_iter().map(|answer| answer.name).collect()
     }
-}
 
-/// Every runbook of the search path that answers something and passes its check.
-fn of_library() -> Vec<Runbook> {
-    let files = state::library().unwrap_or_default();
-    let mentions = |file: &Path| fs::read_to_string(file).is_ok_and(|text| text.contains("alerts:"));
-    let books = files.iter().filter(|file| mentions(file)).filter_map(|file| runbook::load(file).ok());
-    books.map(|loaded| loaded.book).collect()
+    /// Each of them, with what the alert's labels fill in.
+    pub fn opens(&self, alert: &Alert) -> Vec<Opens> {
+        let opens = |answer: Answer| Opens { params: alerts::params(&answer), name: answer.name, runbook: answer.open };
+        self.of(alert).into_iter().map(opens).collect()
+    }
+
+    fn of(&self, alert: &Alert) -> Vec<Answer> {
+        let books = self.books.get_or_init(|| books::all().unwrap_or_default());
+        alerts::answers(books, &alert.name, &alert.labels)
+    }
 }

@@ -136,7 +136,7 @@ impl Eyes {
         if has_cluster(run) {
             eyes.connect();
         }
-        if has_metrics(run) {
+        if book.prometheus.is_some() {
             let watched = run.pane_metrics().into_iter().filter_map(|(metric, what)| {
                 let needs = run.needed_samples(&what.metric);
                 Watched::new(metric, what, needs)

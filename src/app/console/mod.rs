@@ -3,6 +3,7 @@
 pub mod answering;
 pub mod eyes;
 mod kept;
+pub mod keys;
 pub mod looking;
 mod record;
 mod redacted;
@@ -12,7 +13,7 @@ pub mod waiting;
 
 use std::time::{Duration, Instant};
 
-use crossterm::event::{Event, EventStream, KeyEventKind};
+use crossterm::event::{Event, KeyEventKind};
 use futures::{FutureExt as _, StreamExt as _};
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -23,21 +24,23 @@ use tokio::{
 use self::{
     answering::Answering,
     eyes::{Eyes, Word},
+    keys::Keys,
     record::Recording,
 };
 use super::{
     Fault, clock,
-    exit::{self, Left},
+    exit::{self, Ended, Left},
     open::Live,
 };
 use crate::{
     audit::{requests, show},
+    cli, demo,
     effects::loan::Loan,
     engine::{
         Actor, Command, Fact, Input,
         message::{EvidenceGiven, Via},
     },
-    observe::Observation,
+    observe::{Observation, alerts::Alert},
     session::{Now, Receipt},
     tui::{
         dialog::{Dialog, Kind},
@@ -53,6 +56,9 @@ use crate::{
 /// The most often that what is merely seen is drawn; a key draws at once.
 const FRAME: Duration = Duration::from_millis(33);
 
+/// A frame waits for whatever else is ready, but no longer: on a busy machine something always is.
+const OVERDUE: Duration = Duration::from_millis(250);
+
 struct Console {
     live: Live,
     ui: Ui,
@@ -62,6 +68,8 @@ struct Console {
     words: mpsc::Receiver<Word>,
     answering: Answering,
     left: Option<Left>,
+    /// What is opened once this run was left.
+    then: Option<cli::Run>,
     anchored: bool,
     recording: Recording,
     /// The last command was refused: what asked for it comes back.
@@ -73,7 +81,7 @@ struct Console {
 }
 
 /// Drives a run in the terminal; the exit code says how it ended.
-pub async fn drive(mut live: Live, theme: Theme, command: Option<Command>) -> Result<u8, Fault> {
+pub async fn drive(mut live: Live, theme: Theme, command: Option<Command>) -> Result<Ended, Fault> {
     let screen = Screen::take()
         .map_err(|error| Fault::usage(format!("the terminal cannot be used: {error}; give --headless")))?;
     let mut ui = Ui::new(clock::now().wall);
@@ -82,7 +90,7 @@ pub async fn drive(mut live: Live, theme: Theme, command: Option<Command>) -> Re
     ui.live.selected = live.pod.take().map(Into::into);
     let world = live.session.performer().clone();
     let (eyes, words) = Eyes::open(world, live.session.run(), live.ends.news.clone());
-    let (left, anchored, refused, stale) = (None, false, false, true);
+    let (left, then, anchored, refused, stale) = (None, None, false, false, true);
     let (drawn, began) = (Instant::now(), Instant::now());
     let (answering, recording) = (Answering::default(), Recording::default());
     let mut this = Console {
@@ -94,6 +102,7 @@ pub async fn drive(mut live: Live, theme: Theme, command: Option<Command>) -> Re
         words,
         answering,
         left,
+        then,
         anchored,
         recording,
         refused,
@@ -122,24 +131,24 @@ pub async fn drive(mut live: Live, theme: Theme, command: Option<Command>) -> Re
     this.live.session.journal().take_overflow().iter().for_each(|line| super::say(line));
     let gap = this.live.session.journal().has_gap();
     let run = this.live.session.run();
-    farewell(&exit::words(run, this.left.as_ref()));
-    Ok(if gap { 4 } else { exit::code(run, this.left.as_ref()) })
-}
-
-#[expect(clippy::print_stdout, reason = "the last line, on the terminal that was given back")]
-fn farewell(words: &str) {
-    println!("{}", crate::visible::line(words));
+    // On the terminal that was given back, if it is still there.
+    outln!("{}", crate::visible::line(&exit::words(run, this.left.as_ref())));
+    let code = if gap { 4 } else { exit::code(run, this.left.as_ref()) };
+    Ok(Ended { code, then: this.then })
 }
 
 impl Console {
     async fn go(&mut self) -> Result<(), Fault> {
         let woken = SignalKind::from_raw(rustix::process::Signal::CONT.as_raw());
         let mut woken = signal(woken).map_err(|error| Fault::failed(format!("signals cannot be heard: {error}")))?;
-        let mut keys = EventStream::new();
+        let mut keys = Keys::default();
         let mut second = interval(Duration::from_secs(1));
         let mut poll = interval(Duration::from_millis(200));
         self.draw()?;
         while self.left.is_none() {
+            if self.stale && self.drawn.elapsed() > OVERDUE {
+                self.draw()?;
+            }
             let until_deadline = self.until_deadline();
             let frame = FRAME.saturating_sub(self.drawn.elapsed());
             tokio::select! {
@@ -162,7 +171,7 @@ impl Console {
                 Some(loan) = self.live.ends.loans.recv() => {
                     drop(keys);
                     self.lend(loan).await?;
-                    keys = EventStream::new();
+                    keys = Keys::default();
                 }
                 () = sleep(until_deadline), if !self.recording.is_writing() => self.handle(Input::Clock),
                 Some(word) = self.words.recv() => self.hear(word),
@@ -181,7 +190,7 @@ impl Console {
         clock::sleep_until(now, self.live.session.run().deadline())
     }
 
-    async fn event(&mut self, event: Event, keys: &mut EventStream) -> Result<(), Fault> {
+    async fn event(&mut self, event: Event, keys: &mut Keys) -> Result<(), Fault> {
         self.ui.now = clock::now().wall;
         self.ui.boot_ms = self.uptime();
         let before = self.ui.dialog.clone();
@@ -208,7 +217,7 @@ impl Console {
     }
 
     /// What was typed before a dialog could be read must not answer it.
-    fn unread(&mut self, before: Option<&Dialog>, keys: &mut EventStream) {
+    fn unread(&mut self, before: Option<&Dialog>, keys: &mut Keys) {
         if opened_to_act(before, self.ui.dialog.as_ref()) {
             self.look_for_it();
             while let Some(Some(Ok(_))) = keys.next().now_or_never() {}
@@ -235,7 +244,7 @@ impl Console {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    async fn act(&mut self, act: Act, keys: &mut EventStream) -> Result<(), Fault> {
+    async fn act(&mut self, act: Act, keys: &mut Keys) -> Result<(), Fault> {
         match act {
             Act::Command(command) => self.command(command),
             Act::CommandAs(name, command) => {
@@ -258,9 +267,15 @@ impl Console {
                 }
             }
             Act::Look(look) => self.eyes.look(look),
+            Act::Answers(alert) => self.answers(&alert),
+            Act::Open(opens) => {
+                let param = opens.params;
+                self.then = Some(cli::Run { runbook: opens.runbook, param, ..cli::Run::default() });
+                self.let_go("another runbook answers an alert");
+            }
             Act::Shell { pod, container } => {
                 self.shell(pod, container).await?;
-                *keys = EventStream::new();
+                *keys = Keys::default();
             }
             Act::Reveal(of) => {
                 let by = Actor::system(self.live.operator.clone(), Via::Console);
@@ -283,11 +298,25 @@ impl Console {
         Ok(())
     }
 
+    /// Offers to leave for what answers an alert.
+    fn answers(&mut self, alert: &Alert) {
+        let runbooks = self.answering.opens(alert);
+        if self.live.session.run().opened().target.server == demo::SERVER {
+            self.ui.status = Some("this alert fires in the demo only: `ripcord demo --runbook FILE` answers it".into());
+        } else if runbooks.is_empty() {
+            let why = format!("no runbook answers {}; name it under `metadata.alerts` of one", alert.name);
+            self.ui.status = Some(why);
+        } else {
+            let kind = Kind::Answer { alert: alert.name.clone(), runbooks, row: 0 };
+            self.ui.dialog = Some(Dialog { kind, opened: self.ui.boot_ms, raised: false, down: 0, read: 0 });
+        }
+    }
+
     /// To the shell; `fg` comes back here.
-    fn suspend(&mut self, keys: &mut EventStream) -> Result<(), Fault> {
+    fn suspend(&mut self, keys: &mut Keys) -> Result<(), Fault> {
         self.screen.leave();
         let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TSTP);
-        *keys = EventStream::new();
+        *keys = Keys::default();
         self.screen.back().map_err(terminal)
     }
 
@@ -417,6 +446,7 @@ fn opened_to_act(before: Option<&Dialog>, after: Option<&Dialog>) -> bool {
         && before.is_none_or(|before| std::mem::discriminant(&before.kind) != std::mem::discriminant(&after.kind))
 }
 
+/// A terminal that went away leaves the run open, as its hangup does.
 pub fn terminal(error: std::io::Error) -> Fault {
-    Fault::failed(format!("the terminal failed: {error}; `ripcord resume` goes on"))
+    Fault { exit: 130, message: format!("the terminal failed: {error}; `ripcord resume` goes on") }
 }

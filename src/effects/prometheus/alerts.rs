@@ -13,7 +13,8 @@ use crate::{
     runbook::model,
 };
 
-const EVERY: Duration = Duration::from_secs(30);
+/// How often they are asked for.
+pub const EVERY: Duration = Duration::from_secs(30);
 
 /// An Alertmanager, asked over its own API (v2).
 pub struct Alertmanager {
@@ -67,18 +68,23 @@ pub async fn watch(prometheus: Arc<Prometheus>, alertmanager: Option<Alertmanage
     let mut rounds = interval(crate::pace::real(EVERY));
     while !news.is_closed() {
         rounds.tick().await;
-        let from_prometheus = prometheus.alerts().await;
-        let from_manager = match &alertmanager {
+        let _ = news.try_send(Observation::Alerts(now(&prometheus, alertmanager.as_ref()).await));
+    }
+}
+
+/// The list as both know it; where one of them does not answer, what the other knows and why it is not whole.
+pub async fn now(prometheus: &Prometheus, alertmanager: Option<&Alertmanager>) -> AlertsNews {
+    let managed = async {
+        match alertmanager {
             Some(manager) => Some(manager.alerts().await),
             None => None,
-        };
-        let told = match (from_prometheus, from_manager) {
-            (Ok(list), None) => AlertsNews::Now { alerts: list, trouble: None },
-            (Ok(list), Some(Ok(managed))) => AlertsNews::Now { alerts: alerts::merged(list, managed), trouble: None },
-            (Ok(list), Some(Err(why))) => AlertsNews::Now { alerts: list, trouble: Some(why) },
-            (Err(why), Some(Ok(managed))) => AlertsNews::Now { alerts: managed, trouble: Some(why) },
-            (Err(why), _) => AlertsNews::Unknown(why),
-        };
-        let _ = news.try_send(Observation::Alerts(told));
+        }
+    };
+    match futures::join!(prometheus.alerts(), managed) {
+        (Ok(list), None) => AlertsNews::Now { alerts: list, trouble: None },
+        (Ok(list), Some(Ok(managed))) => AlertsNews::Now { alerts: alerts::merged(list, managed), trouble: None },
+        (Ok(list), Some(Err(why))) => AlertsNews::Now { alerts: list, trouble: Some(why) },
+        (Err(why), Some(Ok(managed))) => AlertsNews::Now { alerts: managed, trouble: Some(why) },
+        (Err(why), _) => AlertsNews::Unknown(why),
     }
 }

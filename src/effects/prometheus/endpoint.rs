@@ -72,6 +72,8 @@ impl Endpoint {
             let path = workdir.join(file);
             let pem = std::fs::read(&path).with_context(|| format!("prometheus.caFile {}", path.display()))?;
             let certs = reqwest::Certificate::from_pem_bundle(&pem)
+                .ok()
+                .filter(|certs| !certs.is_empty()) // a file without any is no error to the parser
                 .with_context(|| format!("prometheus.caFile {} holds no certificate", path.display()))?;
             client = client.tls_certs_merge(certs);
         }

@@ -6,7 +6,7 @@ use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Prometheus, SKEW,
+    Prometheus,
     answer::{Bad, Stamped},
     selectors::{self, Selector},
 };
@@ -20,6 +20,7 @@ pub struct Queries<'a> {
     pub query: &'a str,
     pub baseline: Option<&'a str>,
     pub samples: Option<&'a str>,
+    pub baseline_samples: Option<&'a str>,
     pub stale_after: Duration,
 }
 
@@ -63,15 +64,9 @@ impl Prometheus {
     }
 
     async fn read(&self, queries: &Queries<'_>, slot: Timestamp) -> Reading {
-        if self.skew().is_none()
-            && let Err(bad) = self.instant("vector(1)", slot).await
-        {
-            return no(bad); // its answer's Date tells the difference of the clocks
-        }
         let shift = self.shift();
         let reading = self.read_at(queries, slot, shift).await;
-        // A clock that was set in the meantime: what was asked for was another moment.
-        match (self.shift() - shift).abs() > SKEW {
+        match self.was_elsewhere(shift) {
             true => self.read_at(queries, slot, self.shift()).await,
             false => reading,
         }
@@ -89,13 +84,8 @@ impl Prometheus {
                 None => Ok(None),
             }
         };
-        let samples = async {
-            match queries.samples {
-                Some(query) => self.one(query, at).await,
-                None => Ok(None),
-            }
-        };
-        let (value, baseline, samples) = futures::join!(main, baseline, samples);
+        let (samples, others) = (self.counted(queries.samples, at), self.counted(queries.baseline_samples, at));
+        let (value, baseline, samples, others) = futures::join!(main, baseline, samples, others);
         let (value, baseline) = match (value, baseline) {
             (Ok(value), Ok(baseline)) => (value, baseline),
             (Err(No::Bad(bad)), _) | (_, Err(No::Bad(bad))) => return no(bad),
@@ -103,14 +93,19 @@ impl Prometheus {
                 return self.no_data(why, at, queries.stale_after).await;
             }
         };
-        match samples {
-            Err(bad) => no(bad),
-            Ok(samples) => Reading::Value {
-                value: Decimal(value),
-                baseline: baseline.map(Decimal),
-                samples: samples.filter(|count| count.value.is_finite()).map(|count| Decimal(count.value)),
-            },
+        match (samples, others) {
+            (Err(bad), _) | (_, Err(bad)) => no(bad),
+            (Ok(samples), Ok(baseline_samples)) => {
+                Reading::Value { value: Decimal(value), baseline: baseline.map(Decimal), samples, baseline_samples }
+            }
         }
+    }
+
+    /// How many samples stand behind a number; `None` where nobody asks, or nobody knows.
+    async fn counted(&self, query: Option<&str>, at: Timestamp) -> Result<Option<Decimal>, Bad> {
+        let Some(query) = query else { return Ok(None) };
+        let count = self.one(query, at).await?;
+        Ok(count.filter(|count| count.value.is_finite()).map(|count| Decimal(count.value)))
     }
 
     /// A number that stands on fresh samples.

@@ -16,7 +16,7 @@ use std::{
 use anyhow::Context as _;
 use jiff::Timestamp;
 
-pub use alerts::{Alertmanager, watch as watch_alerts};
+pub use alerts::{Alertmanager, EVERY as ALERTS_EVERY, now as alerts_now, watch as watch_alerts};
 use answer::{Answer, Bad};
 pub use endpoint::Endpoint;
 pub use measure::Queries;
@@ -126,9 +126,14 @@ impl Prometheus {
         to: Timestamp,
         step: Duration,
     ) -> Result<Vec<Point>, String> {
-        if self.skew().is_none() {
-            self.instant("vector(1)", to).await.map_err(Bad::words)?; // its Date tells the difference of the clocks
-        }
+        let shift = self.shift();
+        let points = self.range_at(query, from, to, step).await;
+        // The answer told of another clock than was thought: other moments were asked for.
+        let points = if self.was_elsewhere(shift) { self.range_at(query, from, to, step).await } else { points };
+        points.map_err(Bad::words)
+    }
+
+    async fn range_at(&self, query: &str, from: Timestamp, to: Timestamp, step: Duration) -> Result<Vec<Point>, Bad> {
         let shift = jiff::SignedDuration::from_secs(self.shift());
         let theirs = |at| stamp(self.theirs(at));
         let form = [
@@ -138,8 +143,12 @@ impl Prometheus {
             ("step", format!("{}", step.as_secs_f64())),
             ("timeout", format!("{}ms", self.request.as_millis())),
         ];
-        let answer = self.ask("api/v1/query_range", &form).await.map_err(Bad::words)?;
-        answer.points(shift).map_err(Bad::words)
+        self.ask("api/v1/query_range", &form).await?.points(shift)
+    }
+
+    /// Before its first answer, and where it was set since: its clock is not where a question assumed it.
+    fn was_elsewhere(&self, shift: i64) -> bool {
+        (self.shift() - shift).abs() > SKEW
     }
 
     pub(super) fn patience(&self) -> Duration {

@@ -41,6 +41,7 @@ pub struct Watched {
     pub query: String,
     pub baseline: Option<String>,
     pub samples: Option<String>,
+    pub baseline_samples: Option<String>,
     pub stale_after: Duration,
     /// What some gate needs behind the number.
     pub needs: Option<u64>,
@@ -49,22 +50,43 @@ pub struct Watched {
 impl Watched {
     /// As the run has filled its queries in; `None` for pods.
     pub fn new(metric: &Metric, what: Measurement, needs: Option<u64>) -> Option<Self> {
-        let Measured::Query { query, baseline_query, samples_query, stale_after } = what.what else { return None };
+        let Measured::Query { query, baseline_query, samples_query, baseline_samples_query, stale_after } = what.what
+        else {
+            return None;
+        };
         Some(Self {
             name: what.metric,
             metric: metric.clone(),
             query,
             baseline: baseline_query,
             samples: samples_query,
+            baseline_samples: baseline_samples_query,
             stale_after: stale_after.get(),
             needs,
         })
+    }
+
+    /// How the pane declares it.
+    pub fn info(&self) -> MetricInfo {
+        let metric = &self.metric;
+        let of = |condition: &Option<String>, failure| {
+            condition.as_deref().map(|condition| Limit::of(condition, failure)).unwrap_or_default()
+        };
+        MetricInfo {
+            name: self.name.clone(),
+            title: metric.title.clone().unwrap_or_else(|| self.name.clone()),
+            unit: metric.unit,
+            limits: [of(&metric.success_condition, false), of(&metric.failure_condition, true)].concat(),
+            window: window(&self.query),
+            needs: self.needs,
+            has_baseline: self.baseline.is_some(),
+        }
     }
 }
 
 /// Runs until the channel is closed.
 pub async fn watch(prometheus: Arc<Prometheus>, metrics: Vec<Watched>, news: Sender<Observation>) {
-    let infos = metrics.iter().map(info).collect();
+    let infos = metrics.iter().map(Watched::info).collect();
     let metrics: Vec<Arc<Watched>> = metrics.into_iter().map(Arc::new).collect();
     let every = u32::try_from(EVERY.as_secs()).unwrap_or(15);
     let declared = MetricsNews::Declared { server: prometheus.name().to_owned(), every, metrics: infos };
@@ -118,6 +140,7 @@ async fn ask(prometheus: Arc<Prometheus>, watched: Arc<Watched>, at: Timestamp, 
         query: &watched.query,
         baseline: watched.baseline.as_deref(),
         samples: watched.samples.as_deref(),
+        baseline_samples: watched.baseline_samples.as_deref(),
         stale_after: watched.stale_after,
     };
     // One look a round: the next round is the next try.
@@ -149,29 +172,16 @@ async fn past(
     to: Timestamp,
     news: Sender<Observation>,
 ) {
-    let points = prometheus.range(&watched.query, from, to, EVERY).await.unwrap_or_default();
-    let baseline = match &watched.baseline {
-        Some(query) => prometheus.range(query, from, to, EVERY).await.unwrap_or_default(),
-        None => Vec::new(),
+    let baseline = async {
+        match &watched.baseline {
+            Some(query) => prometheus.range(query, from, to, EVERY).await.unwrap_or_default(),
+            None => Vec::new(),
+        }
     };
+    let (points, baseline) = futures::join!(prometheus.range(&watched.query, from, to, EVERY), baseline);
+    let points = points.unwrap_or_default();
     let _ =
         news.send(Observation::Metrics(MetricsNews::History { metric: watched.name.clone(), points, baseline })).await;
-}
-
-fn info(watched: &Watched) -> MetricInfo {
-    let metric = &watched.metric;
-    let of = |condition: &Option<String>, failure| {
-        condition.as_deref().map(|condition| Limit::of(condition, failure)).unwrap_or_default()
-    };
-    MetricInfo {
-        name: watched.name.clone(),
-        title: metric.title.clone().unwrap_or_else(|| watched.name.clone()),
-        unit: metric.unit,
-        limits: [of(&metric.success_condition, false), of(&metric.failure_condition, true)].concat(),
-        window: window(&watched.query),
-        needs: watched.needs,
-        has_baseline: watched.baseline.is_some(),
-    }
 }
 
 /// `[2m]` → `2m`: the first range of a query.
@@ -198,10 +208,11 @@ fn verdict(name: &str, metric: &Metric, reading: &Reading) -> Verdict {
 
 fn seen(reading: Reading) -> Seen {
     match reading {
-        Reading::Value { value, baseline, samples } => Seen::Value {
+        Reading::Value { value, baseline, samples, baseline_samples } => Seen::Value {
             value: value.0,
             baseline: baseline.map(|number| number.0),
-            samples: samples.map(|number| number.0),
+            // Of both sides the one that says less.
+            samples: samples.map(|own| baseline_samples.map_or(own.0, |other| own.0.min(other.0))),
         },
         Reading::NoData { why } => Seen::Nothing(format!("no data: {why}")),
         Reading::Error { why } | Reading::Unreachable { why } | Reading::Forgotten { why } => Seen::Nothing(why),

@@ -1,13 +1,25 @@
 //! A guard's single reading: judged like a gate's, without a window.
 
+use std::time::Duration;
+
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
 use super::Rule;
 use crate::{
     engine::{fact::SampleVerdict, message::Reading},
-    runbook::model::{Guard, Metric, PodRule},
+    runbook::{
+        model::{Guard, Metric, PodRule},
+        value::Dur,
+    },
 };
+
+/// How often a guard reads, where it does not say.
+const INTERVAL: Dur = Dur::secs(15);
+
+pub fn interval(guard: &Guard) -> Duration {
+    guard.interval.unwrap_or(INTERVAL).get().max(Duration::from_secs(1))
+}
 
 /// What the reading means for the guard.
 pub fn judge(guard: &Guard, metrics: &IndexMap<String, Metric>, reading: &Reading) -> SampleVerdict {
@@ -18,13 +30,22 @@ fn rule(guard: &Guard, metrics: &IndexMap<String, Metric>) -> Option<Rule> {
     if let Some(name) = &guard.metric {
         return metrics.get(name).map(|metric| Rule::of_metric(name, metric));
     }
+    Some(Rule::of_pods("pods", &pods(guard)))
+}
+
+/// Its pods, with the limits that stand beside them.
+pub fn pods(guard: &Guard) -> PodRule {
     let pods = guard.pods.clone().unwrap_or_default();
-    let pods = PodRule {
+    PodRule {
         max_restarts: pods.max_restarts.or_else(|| guard.max_restarts.clone()),
         min_ready: pods.min_ready.or_else(|| guard.min_ready.clone()),
         ..pods
-    };
-    Some(Rule::of_pods("pods", &pods))
+    }
+}
+
+/// What it watches, as people call it.
+pub fn title(guard: &Guard, metrics: &IndexMap<String, Metric>) -> String {
+    rule(guard, metrics).map_or_else(|| guard.name().to_owned(), |rule| rule.title().to_owned())
 }
 
 /// Which reading, when, against what.

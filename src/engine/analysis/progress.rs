@@ -90,7 +90,9 @@ impl Plan {
             inconclusive: count.inconclusive,
             errors: count.errors,
             away: u32::try_from(samples.iter().filter(|sample| is_away(sample)).count()).unwrap_or(u32::MAX),
-            samples: rule.min_samples.map(|need| (last.as_ref().and_then(behind).unwrap_or(0), need)),
+            samples: rule
+                .min_samples
+                .map(|need| (last.as_ref().and_then(|last| behind(rule, last)).unwrap_or(0), need)),
             last,
         }
     }

@@ -80,7 +80,7 @@ impl Rule {
             Reading::Error { .. } | Reading::Unreachable { .. } | Reading::Forgotten { .. } => SampleVerdict::Error,
             Reading::NoData { .. } => self.no_data(),
             Reading::Value { value, .. } if !value.0.is_finite() => self.no_data(),
-            Reading::Value { value, baseline, samples } => match &self.pods {
+            Reading::Value { value, baseline, samples, .. } => match &self.pods {
                 Some(rule) => judge_pods(rule, value.0, samples.map(|ready| ready.0)),
                 None => self.judge_value(value.0, baseline.map(|baseline| baseline.0)),
             },

@@ -29,11 +29,11 @@ struct Gate {
 type Asked = (Timestamp, String);
 
 fn value(number: f64) -> Reading {
-    Reading::Value { value: Decimal(number), baseline: None, samples: None }
+    Reading::Value { value: Decimal(number), baseline: None, samples: None, baseline_samples: None }
 }
 
 fn counted(number: f64, samples: f64) -> Reading {
-    Reading::Value { value: Decimal(number), baseline: None, samples: Some(Decimal(samples)) }
+    Reading::Value { value: Decimal(number), baseline: None, samples: Some(Decimal(samples)), baseline_samples: None }
 }
 
 fn empty() -> Reading {

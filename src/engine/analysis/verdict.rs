@@ -12,7 +12,7 @@ use super::{
 use crate::{
     engine::{
         fact::{SampleVerdict, StepResult},
-        message::Reading,
+        message::{Decimal, Reading},
         state::{GateState, Sample},
     },
     runbook::model::Unit,
@@ -174,18 +174,21 @@ fn tripped(rule: &Rule, count: &Count, sample: &Sample) -> Option<(StepResult, S
 /// Samples behind the number, at the end of the window, if there are too few of them to tell.
 fn too_few(rule: &Rule, samples: &[Sample]) -> Option<String> {
     let need = rule.min_samples?;
-    match samples.iter().rev().find_map(behind) {
+    match samples.iter().rev().find_map(|sample| behind(rule, sample)) {
         Some(have) if have >= need => None,
         Some(have) => Some(format!("{have} of {need} samples needed to tell")),
         None => Some(format!("an unknown number of samples, {need} are needed to tell")),
     }
 }
 
-/// How many samples stand behind a reading.
-pub(super) fn behind(sample: &Sample) -> Option<u64> {
-    match &sample.reading {
-        Reading::Value { samples: Some(count), .. } if count.0 >= 0.0 => Some(count.0 as u64),
-        _ => None,
+/// How many samples stand behind a reading; behind both sides, where both are counted.
+pub(super) fn behind(rule: &Rule, sample: &Sample) -> Option<u64> {
+    let Reading::Value { samples, baseline_samples, .. } = &sample.reading else { return None };
+    let counted = |number: &Option<Decimal>| number.filter(|count| count.0 >= 0.0).map(|count| count.0 as u64);
+    let own = counted(samples)?;
+    match rule.metric.as_ref().is_some_and(|metric| metric.baseline_samples_query.is_some()) {
+        true => counted(baseline_samples).map(|other| own.min(other)),
+        false => Some(own),
     }
 }
 

@@ -41,7 +41,7 @@ pub fn answer(bottle: &mut Bottle, reading: impl Fn(Timestamp) -> Reading) {
 }
 
 pub fn value(number: f64) -> Reading {
-    Reading::Value { value: Decimal(number), baseline: None, samples: None }
+    Reading::Value { value: Decimal(number), baseline: None, samples: None, baseline_samples: None }
 }
 
 fn outcome(bottle: &Bottle) -> Option<StepResult> {
@@ -167,7 +167,12 @@ fn the_window_of_a_slot_filled_in_late_ends_at_its_slot() {
 
 #[test]
 fn too_few_samples_are_not_a_success() {
-    let counted = |n: f64| Reading::Value { value: Decimal(0.0), baseline: None, samples: Some(Decimal(n)) };
+    let counted = |n: f64| Reading::Value {
+        value: Decimal(0.0),
+        baseline: None,
+        samples: Some(Decimal(n)),
+        baseline_samples: None,
+    };
     for (samples, want) in [(2999.0, StepResult::Inconclusive), (3000.0, StepResult::Succeeded)] {
         let mut bottle = gated(two_minutes(json!({"metrics": [{"metric": "err", "minSamples": 3000}]})));
         for _ in 0..6 {
@@ -176,6 +181,79 @@ fn too_few_samples_are_not_a_success() {
         }
         assert_eq!(outcome(&bottle), Some(want));
     }
+}
+
+#[test]
+fn where_both_sides_are_counted_both_need_enough() {
+    let of = |stable: Option<f64>| {
+        let mut metric = metric();
+        metric["baselineQuery"] = json!("up");
+        metric["baselineSamplesQuery"] = json!("up");
+        let gate = json!({"count": 1, "interval": "30s", "metrics": [{"metric": "err", "minSamples": 3000}]});
+        let mut runbook = book(json!([{"id": "g", "analysis": gate}]), json!([]));
+        runbook.metrics.insert("err".into(), serde_json::from_value(metric).unwrap());
+        let mut bottle = Bottle::of(opened(runbook, json!({})));
+        bottle.tell(Command::Start).unwrap();
+        let baseline_samples = stable.map(Decimal);
+        let (zero, enough) = (Decimal(0.0), Some(Decimal(9_000.0)));
+        answer(&mut bottle, |_| Reading::Value {
+            value: zero,
+            baseline: Some(zero),
+            samples: enough,
+            baseline_samples,
+        });
+        outcome(&bottle)
+    };
+    assert_eq!(of(Some(3_000.0)), Some(StepResult::Succeeded));
+    assert_eq!(of(Some(2_999.0)), Some(StepResult::Inconclusive));
+    assert_eq!(of(None), Some(StepResult::Inconclusive), "nobody knows how many");
+}
+
+#[test]
+fn what_fails_fails_at_any_sample_size_and_at_once() {
+    let mut bottle = gated(two_minutes(json!({"metrics": [{"metric": "err", "minSamples": 3000}]})));
+    answer(&mut bottle, |_| Reading::Value {
+        value: Decimal(0.02),
+        baseline: None,
+        samples: Some(Decimal(1.0)),
+        baseline_samples: None,
+    });
+    assert_eq!(outcome(&bottle), Some(StepResult::Failed));
+}
+
+#[test]
+fn the_author_says_what_no_data_is() {
+    let empty = || Reading::NoData { why: "empty".into() };
+    for (word, want) in
+        [("inconclusive", StepResult::Inconclusive), ("failed", StepResult::Failed), ("error", StepResult::Error)]
+    {
+        let metric = json!({"metric": "err", "onNoData": word, "consecutiveErrorLimit": 0});
+        let mut bottle = gated(two_minutes(json!({"metrics": [metric]})));
+        answer(&mut bottle, |_| empty());
+        assert_eq!(outcome(&bottle), Some(want), "{word}");
+    }
+}
+
+#[test]
+fn a_verdict_goes_where_the_gate_says_then_where_the_step_says_then_asks() {
+    let step = |more: Value| {
+        let gate = json!({"count": 1, "interval": "30s", "metrics": [{"metric": "err"}]});
+        let mut step = json!({"id": "g", "analysis": gate});
+        step.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let mut runbook = book(json!([step, {"id": "on", "manual": "on"}]), json!([{"id": "back", "run": "x"}]));
+        runbook.metrics.insert("err".into(), serde_json::from_value(metric()).unwrap());
+        let mut bottle = Bottle::of(opened(runbook, json!({})));
+        bottle.tell(Command::Start).unwrap();
+        answer(&mut bottle, |_| value(0.005));
+        bottle
+    };
+    assert_eq!(step(json!({"onFailure": "continue"})).at(), "on");
+    let mut asked = step(json!({}));
+    assert!(matches!(asked.run.asks(None)[0], crate::engine::Ask::Failure { .. }), "grey, and nobody said what then");
+    let override_it = |why: &str| Command::Skip { step: "g".into(), why: why.into() };
+    assert!(asked.tell(override_it(" ")).is_err(), "an override needs a reason");
+    asked.tell(override_it("known, see INC-1")).unwrap();
+    assert_eq!((outcome(&asked), asked.at()), (Some(StepResult::Skipped), "on"));
 }
 
 #[test]
@@ -229,6 +307,132 @@ fn a_guard_watches_while_a_person_thinks_and_trips_when_its_limit_is_exceeded() 
     answer(&mut bottle, |_| value(0.02));
     assert!(matches!(&bottle.run.asks(None)[0], crate::engine::Ask::Guard { guard: 0, .. }));
     assert_eq!(bottle.at(), "m", "an offer stops nothing");
+}
+
+#[test]
+fn an_answer_that_was_lost_is_asked_for_again() {
+    let mut bottle = guarded("offerRollback");
+    bottle.effects.clear(); // nobody answers
+    bottle.later(30);
+    assert!(bottle.effects.is_empty(), "it may still come");
+    bottle.later(30);
+    assert_eq!(bottle.effects.len(), 1);
+}
+
+/// Reads every guard that is due, and says which they were.
+fn watched(bottle: &mut Bottle) -> Vec<(usize, Timestamp)> {
+    let asked = bottle.effects.iter().filter_map(|effect| match effect {
+        Effect::Measure { ticket, metrics, slot } => {
+            let since = match &metrics[0].what {
+                crate::engine::message::Measured::Pods { since, .. } => *since,
+                _ => *slot,
+            };
+            ticket.guard_index().map(|index| (index, since))
+        }
+        _ => None,
+    });
+    let asked = asked.collect();
+    answer(bottle, |_| value(0.0));
+    asked
+}
+
+#[test]
+fn a_guard_watches_from_the_first_write_through_every_kind_of_waiting_and_a_resume() {
+    let mut runbook = book(
+        json!([{"id": "look", "manual": "look"}, {"id": "w", "confirm": "none", "run": "x"},
+            {"id": "ask", "approval": {"prompt": "?"}}, {"id": "choose", "decision": {"prompt": "?", "options": [{"id": "on", "goto": "soak"}, {"id": "off", "goto": "end"}]}},
+            {"id": "soak", "wait": "10m"}, {"id": "stop", "run": "asks first"}]),
+        json!([{"id": "back", "run": "x"}]),
+    );
+    runbook.guards = serde_json::from_value(json!([{"pods": {"selector": "a=b"}, "maxRestarts": 0}])).unwrap();
+    let mut bottle = Bottle::of(opened(runbook, json!({})));
+    bottle.tell(Command::Start).unwrap();
+    bottle.later(60);
+    assert_eq!(watched(&mut bottle), [], "nothing was written yet");
+    bottle.tell(Command::Done { step: "look".into(), evidence: None }).unwrap();
+    let armed = bottle.now;
+    let sees = |bottle: &mut Bottle, at: &str| {
+        bottle.later(15);
+        assert_eq!(bottle.at(), at);
+        assert_eq!(watched(bottle), [(0, armed)], "at {at}: restarts count from arming");
+    };
+    assert_eq!(watched(&mut bottle), [(0, armed)]);
+    sees(&mut bottle, "w");
+    bottle.ok("w");
+    sees(&mut bottle, "ask");
+    let resume = Command::Resume { host: "h".into(), pid: 2, read_only: false };
+    bottle.run = Run::replay(&bottle.facts).unwrap();
+    bottle.tell(resume).unwrap();
+    sees(&mut bottle, "ask");
+    bottle.tell_by("lead", Command::Approve { step: "ask".into(), note: None }).unwrap();
+    sees(&mut bottle, "choose");
+    let chosen = Command::Choose { step: "choose".into(), option: "on".into(), reason: None, typed: None };
+    bottle.tell(chosen).unwrap();
+    sees(&mut bottle, "soak");
+    bottle.later(600);
+    assert_eq!(watched(&mut bottle), [(0, armed)]);
+    sees(&mut bottle, "stop");
+}
+
+#[test]
+fn the_guards_of_a_nested_runbook_live_while_it_runs_with_its_own_metrics_and_values() {
+    let mut inner =
+        book(json!([{"id": "a", "confirm": "none", "run": "x"}, {"id": "m", "manual": "think"}]), json!([]));
+    inner.metrics.insert("own".into(), serde_json::from_value(metric()).unwrap());
+    inner.params = serde_json::from_value(json!({"app": {"type": "string"}})).unwrap();
+    inner.guards = serde_json::from_value(
+        json!([{"metric": "own"}, {"pods": {"selector": "app=${{ params.app }}"}, "maxRestarts": 0}]),
+    )
+    .unwrap();
+    let inner = serde_json::to_value(&inner).unwrap();
+    let mut outer = book(
+        json!([{"id": "w", "confirm": "none", "run": "x"},
+            {"id": "sub", "confirm": "none", "runbook": {"ref": "inner.yaml", "with": {"app": "api"}, "book": inner}},
+            {"id": "after", "manual": "think"}]),
+        json!([{"id": "back", "run": "x"}]),
+    );
+    outer.metrics.insert("err".into(), serde_json::from_value(metric()).unwrap());
+    outer.guards = serde_json::from_value(json!([{"metric": "err"}])).unwrap();
+    let mut bottle = Bottle::of(opened(outer, json!({})));
+    bottle.tell(Command::Start).unwrap();
+    let numbers = |bottle: &mut Bottle| watched(bottle).into_iter().map(|(index, _)| index).collect::<Vec<_>>();
+    assert_eq!(numbers(&mut bottle), [0], "the inner one does not run yet");
+    bottle.later(15);
+    bottle.ok("w");
+    bottle.ok("sub/a");
+    assert_eq!(bottle.at(), "sub/m");
+    let selector = bottle.effects.iter().find_map(|effect| match effect {
+        Effect::Measure { metrics, .. } => match &metrics[0].what {
+            crate::engine::message::Measured::Pods { rule, .. } => Some(rule.selector.clone()),
+            _ => None,
+        },
+        _ => None,
+    });
+    assert_eq!(selector.as_deref(), Some("app=api"));
+    bottle.later(15);
+    let Some(Effect::Measure { ticket, slot, .. }) = bottle
+        .effects
+        .iter()
+        .find(|effect| matches!(effect, Effect::Measure { ticket, .. } if ticket.guard_index() == Some(1)))
+        .cloned()
+    else {
+        panic!("its own metric is not read")
+    };
+    let report = Report::Sample { metric: "own".into(), slot, reading: value(0.02) };
+    bottle.hear(Input::Report { ticket, report }).unwrap();
+    let named = bottle.facts.iter().rev().find_map(|(_, fact)| match fact {
+        Fact::GuardSample { metric, .. } => Some(metric.clone()),
+        _ => None,
+    });
+    assert_eq!(named.as_deref(), Some("sub/own"));
+    assert!(matches!(bottle.run.asks(None)[0], crate::engine::Ask::Guard { guard: 1, .. }));
+    bottle.tell(Command::DismissGuard { guard: 1, why: "known".into() }).unwrap();
+    bottle.tell(Command::Done { step: "sub/m".into(), evidence: None }).unwrap();
+    assert_eq!(bottle.at(), "after");
+    bottle.effects.clear();
+    bottle.run.in_flight.clear();
+    bottle.later(60);
+    assert_eq!(numbers(&mut bottle), [0], "it is over with its runbook");
 }
 
 #[test]

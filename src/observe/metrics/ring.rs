@@ -1,4 +1,5 @@
-//! A day of one number on a fixed grid of time: eight bytes a point, a gap where nothing is known.
+//! A day of one number on a fixed grid of time: four bytes a point, as many digits as a screen shows; a gap where
+//! nothing is known.
 
 use std::collections::VecDeque;
 
@@ -19,7 +20,7 @@ pub struct Ring {
     step: u32,
     /// The grid place of the first value.
     first: i64,
-    values: VecDeque<f64>,
+    values: VecDeque<f32>,
 }
 
 impl Ring {
@@ -38,7 +39,7 @@ impl Ring {
 
     /// Bytes held on the heap.
     pub fn bytes(&self) -> usize {
-        self.values.capacity() * size_of::<f64>()
+        self.values.capacity() * size_of::<f32>()
     }
 
     fn place(&self, at: Timestamp) -> i64 {
@@ -48,7 +49,8 @@ impl Ring {
     /// Puts a point in its place, in whatever order they come. What is no number, or older than a day before
     /// the newest, is left out.
     pub fn fill(&mut self, point: Point) {
-        if !point.value.is_finite() {
+        let value = point.value as f32;
+        if !value.is_finite() {
             return;
         }
         let place = self.place(point.at);
@@ -64,7 +66,7 @@ impl Ring {
                 return;
             }
             for _ in place..self.first {
-                self.values.push_front(f64::NAN);
+                self.values.push_front(f32::NAN);
             }
             self.first = place;
         }
@@ -79,11 +81,11 @@ impl Ring {
             }
             let end = self.first + i64::try_from(self.values.len()).unwrap_or(0);
             for _ in end..=place {
-                self.values.push_back(f64::NAN);
+                self.values.push_back(f32::NAN);
             }
         }
-        if let Some(value) = usize::try_from(place - self.first).ok().and_then(|index| self.values.get_mut(index)) {
-            *value = point.value;
+        if let Some(kept) = usize::try_from(place - self.first).ok().and_then(|index| self.values.get_mut(index)) {
+            *kept = value;
         }
     }
 
@@ -95,7 +97,7 @@ impl Ring {
             move |(index, value)| {
                 let place = self.first + i64::try_from(index).ok()?;
                 let at = Timestamp::from_second(place * step).ok()?;
-                (at <= to).then_some(Point { at, value: *value })
+                (at <= to).then_some(Point { at, value: f64::from(*value) })
             },
         )
     }

@@ -206,7 +206,7 @@ pub(super) fn param_rules(name: &str, param: &Param, node: &Node, problems: &mut
     }
 }
 
-/// What an alert's labels are given to must be a param.
+/// What an alert's labels are given to is asked for by name; without such a param they go nowhere.
 fn alerts(book: &Runbook, tree: &Node, problems: &mut Problems<'_>) {
     let nodes = tree.get("metadata").and_then(|node| node.get("alerts")).map(Node::items).unwrap_or_default();
     for (alert, node) in book.metadata.alerts.iter().zip(nodes) {
@@ -216,7 +216,7 @@ fn alerts(book: &Runbook, tree: &Node, problems: &mut Problems<'_>) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("declare it: `params: {{{name}: {{}}}}`"),
             };
-            problems.error(given.key_place(name), format!("there is no param `{name}` to give it to")).hint(hint);
+            problems.warning(given.key_place(name), format!("there is no param `{name}` to give it to")).hint(hint);
         }
     }
 }

@@ -78,7 +78,7 @@ impl Names<'_, '_, '_> {
         }
         let Some(Kind::Map(metrics)) = tree.get("metrics").map(|node| &node.kind) else { return };
         for (_, metric) in metrics {
-            for key in ["query", "samplesQuery", "baselineQuery", "title"] {
+            for key in ["query", "samplesQuery", "baselineQuery", "baselineSamplesQuery", "title"] {
                 self.texts(metric.get(key), &[], Seen::Step);
             }
             self.conditions(metric, metric.get("baselineQuery").is_some());

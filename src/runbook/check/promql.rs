@@ -19,6 +19,7 @@ pub(super) fn check(book: &Runbook, tree: &Node, steps: &[At<'_>], problems: &mu
             ("query", Some(&metric.query)),
             ("samplesQuery", metric.samples_query.as_ref()),
             ("baselineQuery", metric.baseline_query.as_ref()),
+            ("baselineSamplesQuery", metric.baseline_samples_query.as_ref()),
         ];
         for (key, query) in queries {
             if let Some(query) = query {

@@ -101,9 +101,10 @@ pub fn render(text: &str, scope: &Value, ids: &[&str]) -> Result<Value, ExprErro
     filled(text, |source| acting(source, scope, ids))
 }
 
-/// The same for a text that is only shown; what is hidden in a value is the reader's to make visible.
-pub fn shown(text: &str, scope: &Value, ids: &[&str]) -> Result<Value, ExprError> {
-    filled(text, |source| evaluate(source, scope, ids))
+/// The same for a text that is only shown: what is hidden in a value is made visible.
+pub fn shown(text: &str, scope: &Value, ids: &[&str]) -> Result<String, ExprError> {
+    let whole = filled(text, |source| evaluate(source, scope, ids))?;
+    Ok(visible::text(&plain(&whole)).into_owned())
 }
 
 fn filled(text: &str, value: impl Fn(&str) -> Result<Value, ExprError>) -> Result<Value, ExprError> {

@@ -58,6 +58,9 @@ pub struct Metric {
     /// Measured at the same time; named `baseline` in the conditions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline_query: Option<String>,
+    /// How many samples stand behind that one; `minSamples` then asks for as many of each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline_samples_query: Option<String>,
     #[serde(default)]
     pub unit: Unit,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -163,6 +166,13 @@ pub struct Guard {
     pub failure_limit: Option<u32>,
     #[serde(default)]
     pub on_failure: GuardAction,
+}
+
+impl Guard {
+    /// What answers and the trail call it: its metric, or `pods`.
+    pub fn name(&self) -> &str {
+        self.metric.as_deref().unwrap_or("pods")
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -19,7 +19,7 @@ use crate::{
     },
     tui::{
         choices,
-        dialog::{Choosing, Evidence, Kind, Line},
+        dialog::{Choosing, Evidence, Kind, Line, Opens},
         edit::Edit,
         state::{Act, Choice, Ui},
     },
@@ -190,6 +190,15 @@ pub fn unknown(ui: &mut Ui, step: &StepId, row: &mut usize, code: KeyCode) -> Op
         ask_line(ui, Line::Resolve { step: step.clone(), outcome: *outcome });
     }
     Some(Vec::new())
+}
+
+/// The first row stays; each other leaves for a runbook.
+pub fn another(runbooks: &[Opens], row: &mut usize, code: KeyCode) -> Option<Vec<Act>> {
+    if moved(row, runbooks.len() + 1, code) || code != KeyCode::Enter {
+        return None;
+    }
+    let chosen = row.checked_sub(1).and_then(|row| runbooks.get(row));
+    Some(chosen.map(|opens| Act::Open(opens.clone())).into_iter().collect())
 }
 
 pub fn guard(ui: &mut Ui, run: &Run, guard: usize, row: &mut usize, code: KeyCode) -> Option<Vec<Act>> {

@@ -150,6 +150,7 @@ fn choose(ui: &mut Ui, run: &Run, mut dialog: Dialog, key: KeyEvent) -> Vec<Act>
         Kind::Input { step, fields, row } => answers::input(ui, run, step, fields, row, code),
         Kind::Failure { step, row } => answers::failure(ui, run, step, row, code),
         Kind::Unknown { step, row } => answers::unknown(ui, step, row, code),
+        Kind::Answer { runbooks, row, .. } => answers::another(runbooks, row, code),
         Kind::Guard { guard, row } => answers::guard(ui, run, *guard, row, code),
     };
     match answered {

@@ -80,8 +80,7 @@ pub fn open(ui: &mut Ui, run: &Run) -> Option<Vec<Act>> {
         }
         Pane::Alerts => {
             let alert = ui.shown().alerts.alerts.get(ui.alert)?;
-            ui.status = Some(format!("q, then: ripcord for {}", alert.name));
-            Some(Vec::new())
+            Some(vec![Act::Answers(Box::new(alert.clone()))])
         }
         Pane::Page => Some(Vec::new()),
         _ => None,

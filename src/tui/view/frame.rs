@@ -14,7 +14,7 @@ use crate::{
         dialog::Kind,
         keymap::{Cmd, TABLE},
         state::Pane,
-        text::{fit, spread, width},
+        text::{fit, spread, width, wrap},
         theme::Tone,
         update::{can_be_pulled, why_not},
     },
@@ -41,6 +41,14 @@ pub fn urgent_line<'a>(scene: &Scene<'_>, (what, keys): &(String, &str), columns
 
 pub fn footer<'a>(scene: &Scene<'_>, columns: u16) -> Paragraph<'a> {
     let columns = usize::from(columns);
+    if let (None, Some(status)) = (&scene.ui.typing, &scene.ui.status)
+        && width(status) >= columns
+    {
+        // An answer is read to its end: it takes the row above for as long as it stands.
+        let lines = wrap(&visible::line(status), columns.saturating_sub(2)).into_iter().take(2);
+        let lines = lines.map(|line| Line::styled(format!(" {line}"), scene.theme.tone(Tone::Warn)));
+        return Paragraph::new(Text::from(lines.collect::<Vec<_>>()));
+    }
     let keys = if let Some(edit) = &scene.ui.typing {
         Line::from(fit(&format!(" / {}_   Enter keeps it, Esc clears it", edit.text), columns))
     } else if let Some(status) = &scene.ui.status {

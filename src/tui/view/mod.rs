@@ -3,6 +3,7 @@
 pub mod alerts;
 mod dialog;
 mod frame;
+mod guards;
 mod header;
 mod layout;
 pub mod live;

@@ -2,10 +2,11 @@
 
 use ratatui::{Frame, layout::Rect, text::Line, widgets::Paragraph};
 
-use super::{Scene, next};
+use super::{Scene, guards, next};
 use crate::{
     engine::{
         fact::{Intent, SampleVerdict, StepResult, Tick},
+        leads,
         state::{Phase, StepState},
     },
     runbook::{model::Action, value::StepId},
@@ -78,6 +79,7 @@ impl Lines<'_, '_> {
         let is_current = run.current() == Some(id);
         if let Some(next) = next::words(self.scene).filter(|_| is_current || run.current().is_none()) {
             self.text(Tone::Busy, &next);
+            guards::troubles(self.scene).iter().for_each(|trouble| self.text(Tone::Bad, trouble));
         }
         // What a gate says now is what one looks for; what it is for can wait.
         let is_gate = matches!(step.action, Action::Analysis(_));
@@ -183,7 +185,12 @@ impl Lines<'_, '_> {
             StepResult::Inconclusive => "grey",
             other => other.word(),
         };
-        self.text(Tone::Dim, &format!("if it ended now: {would}"));
+        let to = match run.step(id).map(|step| &step.action) {
+            Some(Action::Analysis(gate)) => leads(gate, progress.would_be.result).cloned().map(String::from),
+            _ => None,
+        };
+        let to = to.map_or_else(String::new, |to| format!(", on to {to}"));
+        self.text(Tone::Dim, &format!("if it ended now: {would}{to}"));
     }
 
     fn standing(&mut self, state: &StepState) {

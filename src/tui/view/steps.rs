@@ -7,7 +7,7 @@ use ratatui::{
     widgets::Paragraph,
 };
 
-use super::{Scene, next};
+use super::{Scene, guards, next};
 use crate::{
     engine::{
         fact::StepResult,
@@ -43,12 +43,13 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>, step_is_hidden
     let columns = usize::from(inner.width);
     let looked = looked_at(scene.ui, scene.run);
     let at = rows.iter().position(|row| Some(&row.id) == looked.as_ref()).unwrap_or(0);
-    let back = back_to(scene);
+    let is_low = inner.height <= 3; // the steps themselves come first; z shows where the way back leads
+    let back = back_to(scene).filter(|_| !is_low);
     let asks = !scene.run.asks(scene.ui.selection().as_ref()).is_empty();
     let next = next::words(scene).filter(|_| step_is_hidden);
-    let height =
-        usize::from(inner.height).saturating_sub(1 + usize::from(back.is_some()) + usize::from(next.is_some()));
-    let height = height.max(1);
+    let guards = guards::line(scene, columns);
+    let foot = [back.is_some(), next.is_some(), guards.is_some()].iter().filter(|there| **there).count() + 1;
+    let height = usize::from(inner.height).saturating_sub(foot).max(1);
     let from = at.saturating_sub(height / 2).min(rows.len().saturating_sub(height));
     let mut number = 0;
     let mut lines = Vec::new();
@@ -68,6 +69,7 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>, step_is_hidden
         shown.push(Line::default());
     }
     shown.push(Line::styled(fit(&summary(&rows, scene.run.lane(), asks), columns), scene.theme.tone(Tone::Dim)));
+    shown.extend(guards);
     shown.extend(back.map(|back| Line::styled(fit(&visible::line(&back), columns), scene.theme.tone(Tone::Plain))));
     shown.extend(
         next.map(|next| {

@@ -8,7 +8,12 @@ use super::*;
 use crate::{
     engine::{
         Command,
-        tests::{Bottle, baseline, book, opened},
+        message::Reading,
+        tests::{
+            Bottle, baseline, book,
+            gate::{answer as read, guarded, value},
+            opened,
+        },
     },
     observe::{
         cluster::{Change, ClusterNews, Pane as Watch},
@@ -261,6 +266,35 @@ fn the_ripcord_and_a_preview_read_well() {
 }
 
 #[test]
+fn a_guard_that_cannot_read_says_so_and_why() {
+    let mut bottle = guarded("offerRollback");
+    read(&mut bottle, |_| value(0.0));
+    let drawn = |bottle: &Bottle, late: i64| {
+        let mut ui = Ui::new(bottle.now + SignedDuration::from_secs(late));
+        (ui.has_cluster, ui.has_metrics) = (true, true);
+        screen(&ui, bottle, true, 120, 35)
+    };
+    assert!(drawn(&bottle, 0).contains("guards  err ok"));
+    assert!(drawn(&bottle, 120).contains("guards  err UNKNOWN"), "nothing was heard for two minutes");
+    bottle.later(15);
+    read(&mut bottle, |_| Reading::Unreachable { why: "prometheus:9090: refused".into() });
+    let silent = drawn(&bottle, 3);
+    assert!(
+        silent.contains("guards  err UNKNOWN") && silent.contains("guard UNKNOWN: err: prometheus:9090:"),
+        "{silent}"
+    );
+    for _ in 0..2 {
+        bottle.later(15);
+        read(&mut bottle, |_| value(0.02));
+    }
+    assert!(drawn(&bottle, 0).contains("guards  err TRIPPED"));
+    bottle.tell(Command::DismissGuard { guard: 0, why: "known".into() }).unwrap();
+    assert!(drawn(&bottle, 0).contains("guards  err FAIL"), "put aside is not well");
+    bottle.tell(Command::Rollback { why: "enough".into() }).unwrap();
+    assert!(drawn(&bottle, 0).contains("guards  err off"));
+}
+
+#[test]
 fn no_size_breaks_a_screen() {
     let (mut ui, bottle) = canary();
     for dialog in [None, Some(Kind::Help), Some(Kind::Ripcord { why: String::new(), yes: false })] {
@@ -354,4 +388,15 @@ fn what_the_steps_are_counted_as_adds_up() {
     bottle.report("canary", crate::engine::Report::Failed(cancelled));
     let drawn = screen(&ui, &bottle, true, 120, 35);
     assert!(drawn.contains("over  ABORTED"), "{drawn}");
+}
+
+#[test]
+fn an_answer_that_is_longer_than_a_row_is_read_to_its_end() {
+    let (mut ui, bottle) = canary();
+    ui.status = Some("nothing was done here, so nothing is led back; `ripcord rollback` goes back with no run".into());
+    for columns in [60, 80, 120] {
+        let drawn = screen(&ui, &bottle, true, columns, 24);
+        let foot: String = drawn.lines().skip(22).map(|line| line.trim_matches(['"', ' ']).to_owned() + " ").collect();
+        assert!(foot.contains("goes back with no run"), "{foot}");
+    }
 }

@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     proxy::Proxy,
-    support::{Namespace, eventually, ours, value},
+    support::{Namespace, Running, eventually, free_port, http, ours, query_of, value},
 };
 
 /// A version under traffic, and a runbook with one gate on it: 8 s, a reading a second.
@@ -112,10 +113,17 @@ steps:
         self.of_kind("gate.sample").len()
     }
 
-    /// Readings of the errors that were good, each at a slot of its own.
+    /// Readings of the errors that were good, each at a slot of its own, in the hold that is going on.
     fn good_slots(&self) -> usize {
-        let good = |one: &Value| one["metric"] == "errors" && one["verdict"] == "successful";
-        self.of_kind("gate.sample").iter().filter(|one| good(one)).count()
+        let good =
+            |one: &&Value| one["kind"] == "gate.sample" && one["metric"] == "errors" && one["verdict"] == "successful";
+        let facts = self.facts();
+        facts.rsplit(|fact| fact["kind"] == "gate.began").next().unwrap_or_default().iter().filter(good).count()
+    }
+
+    /// A slot was asked for, and nobody was there.
+    fn has_missed(&self) -> bool {
+        self.of_kind("gate.sample").iter().any(|one| one["reading"]["unreachable"].is_object())
     }
 }
 
@@ -175,6 +183,62 @@ fn a_prometheus_that_stays_away_never_passes() {
             });
         }
     });
+}
+
+/// A Prometheus of the test's own over the cluster's targets: this one may be killed.
+struct Own {
+    data: tempfile::TempDir,
+    port: u16,
+    running: Option<Running>,
+}
+
+impl Own {
+    fn start() -> Own {
+        let mut own = Own { data: tempfile::tempdir().unwrap(), port: free_port(), running: None };
+        own.up();
+        own
+    }
+
+    fn up(&mut self) {
+        let config = Path::new(&ours("RIPCORD_CLUSTER_STATE")).join("prometheus/prometheus.yaml");
+        let mut command = Command::new("prometheus");
+        command.arg(format!("--config.file={}", config.display()));
+        command.arg(format!("--storage.tsdb.path={}", self.data.path().display()));
+        command.arg(format!("--web.listen-address=127.0.0.1:{}", self.port));
+        self.running = Some(Running::start(command.stdout(Stdio::null()).stderr(Stdio::null())));
+        let ready = format!("{}/-/ready", self.url());
+        eventually("prometheus", 30, || http("GET", &ready, None).ok().filter(|(status, _)| *status == 200));
+    }
+
+    fn kill(&mut self) {
+        self.running = None;
+    }
+
+    fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+}
+
+#[test]
+#[ignore = "needs a cluster: tests/cluster/run"]
+fn a_prometheus_killed_and_back_in_mid_gate_passes_only_a_whole_window() {
+    let mut own = Own::start();
+    let watch = Watch::new("gate-restart", "v1.4.2", &own.url());
+    let seconds = format!("count_over_time(sum(http_requests_total{{namespace=\"{}\"}})[12s:1s])", watch.here.name);
+    let whole = |own: &Own| query_of(&own.url(), &seconds).first().is_some_and(|(_, seconds)| *seconds >= 12.0);
+    eventually("a window in its own memory", 60, || whole(&own).then_some(()));
+    let mut child = watch.under_way();
+    own.kill();
+    eventually("a slot nobody answered", 30, || watch.has_missed().then_some(()));
+    own.up();
+    let code = child.wait().unwrap().code();
+    let verdict = watch.verdict();
+    let samples = watch.of_kind("gate.sample");
+    match verdict.as_str() {
+        "succeeded" => assert!(code == Some(0) && watch.good_slots() >= 9, "a whole window was read: {samples:?}"),
+        // Right after the start its rate has no window to stand on.
+        other => assert!(code == Some(3) && ["inconclusive", "error"].contains(&other), "{other}: {samples:?}"),
+    }
 }
 
 #[test]

@@ -158,7 +158,11 @@ pub fn http(method: &str, url: &str, body: Option<&Value>) -> Result<(u16, Strin
 
 /// The series of an instant query, as (labels, value).
 pub fn query(promql: &str) -> Vec<(Value, f64)> {
-    let mut url = reqwest::Url::parse(&ours("PROMETHEUS_URL")).unwrap();
+    query_of(&ours("PROMETHEUS_URL"), promql)
+}
+
+pub fn query_of(server: &str, promql: &str) -> Vec<(Value, f64)> {
+    let mut url = reqwest::Url::parse(server).unwrap();
     url.set_path("/api/v1/query");
     url.query_pairs_mut().append_pair("query", promql);
     let (status, body) = http("GET", url.as_str(), None).unwrap();

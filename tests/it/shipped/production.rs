@@ -103,8 +103,8 @@ fn by_hand_and_back_from_each_way_a_canary_can_be_bad() {
     let play = |(scenario, seen, then): (&str, &str, &str)| {
         let stage = stage("0");
         let params = params(&healthy());
-        // Long enough for a canary that goes bad after a minute.
-        let params: Vec<&str> = params.iter().map(String::as_str).chain(["soak=2m"]).collect();
+        // The first reading comes when a canary that goes bad after a minute is bad all through the window.
+        let params: Vec<&str> = params.iter().map(String::as_str).chain(["settle=100s"]).collect();
         let answers = format!("{ANSWERS}{BY_HAND}  grey-10: {{choose: back}}\n");
         let played = stage.play(&format!("{scenario} --speed 12"), "production", &params, &answers);
         played.ended(1, &format!("production-{scenario}"), "production");

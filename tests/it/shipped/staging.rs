@@ -121,6 +121,30 @@ fn all_of_it_with_sealed_secrets_and_the_dependencies_there_already() {
 }
 
 #[test]
+fn a_certificate_that_does_not_come_is_said_so_and_led_back() {
+    let stage = stage("staging.example.invalid", "203.0.113.10");
+    let answers = format!(
+        "{ANSWERS}  certificate: {{onFailure: [rollback]}}
+  which-revision: {{values: {{revision: 3}}}}
+rollback: {{confirm: true}}
+"
+    );
+    let params = ["dependencies=false", &format!("url={}", healthy())];
+    let played = stage.play("healthy --speed 60", "staging", &params, &answers);
+    played.ended(1, "staging-no-certificate", "staging");
+    in_order(
+        &played.said,
+        &[
+            "certificate: failed",
+            "rollback.began",
+            "rolled back to revision 3",
+            "back-status: succeeded",
+            "rolled back",
+        ],
+    );
+}
+
+#[test]
 fn a_name_that_points_elsewhere_is_not_deployed_to() {
     let stage = stage("staging.example.com", "198.51.100.7");
     let answers = format!("{ANSWERS}  dns: {{onFailure: [abort]}}\n");

@@ -71,7 +71,9 @@ fn a_webhook_body_is_read_from_standard_input() {
     let (exit, out) = piped(desk.command(&["for", "--stdin", "--headless"]), body);
     assert_eq!(exit, 0, "{out}");
     assert_eq!(fs::read_to_string(desk.path("seen")).unwrap(), "p-7\n");
-    for (body, says) in [("nonsense", "not a webhook body"), (r#"{"alerts":[]}"#, "no alert of this body is firing")] {
+    for (body, says) in
+        [("nonsense", "no Alertmanager webhook body"), (r#"{"alerts":[]}"#, "every alert in this body is resolved")]
+    {
         let (exit, out) = piped(desk.command(&["for", "--stdin", "--headless"]), body);
         assert!(exit == 2 && out.contains(says), "{exit} {out}");
     }

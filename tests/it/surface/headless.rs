@@ -89,7 +89,7 @@ fn answers_that_fit_nothing_are_told_all_at_once_before_a_run_is_made() {
     let decision = "steps: [{id: a, decision: {prompt: p, options: [{id: x, goto: end}]}}]\n";
     hold(&[
         case(decision, "steps: {b: {choose: x}}\n", 2, "there is no step b"),
-        case(decision, "steps: {a: {choose: y}}\n", 2, "a has no option y"),
+        case(decision, "steps: {a: {choose: y}}\n", 2, "a: there is no option y"),
         case(decision, "steps: {a: {tick: all}}\n", 2, "never asks for `tick`"),
         case(decision, "steps: {a: {skip: why}}\n", 2, "never asks for `skip`"),
         case(decision, "steps: {a: {chose: x}}\n", 2, "steps.a: unknown field `chose`"),
@@ -99,7 +99,7 @@ fn answers_that_fit_nothing_are_told_all_at_once_before_a_run_is_made() {
         case(decision, "guards: {error_rate: rollback}\n", 2, "no guard over error_rate"),
         case(decision, "secrets: {nosuch: {fromEnv: X}}\n", 2, "there is no secret nosuch"),
         case(decision, "steps: {a: {choose: {option: x, reasn: y}}}\n", 2, "choose: unknown field `reasn`"),
-        case(decision, "steps: {a: {choose: x}, a: {choose: y}}\n", 2, "line 1 column 24: `a` is there twice"),
+        case(decision, "steps: {a: {choose: x}, a: {choose: y}}\n", 2, "line 1 column 25: `a` is there twice"),
         case(INPUT, "steps: {a: {values: {n: 5}}}\n", 2, "a: n: 5 is below 6"),
         case(INPUT, "steps: {a: {values: {n: six}}}\n", 2, "is not a whole number"),
         case(INPUT, "steps: {a: {values: [{n: 6}, {m: 7, n: 8}]}}\n", 2, "a: there is no field m"),

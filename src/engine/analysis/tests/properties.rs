@@ -243,6 +243,14 @@ fn a_server_that_never_comes_back_ends_as_error() {
 }
 
 #[test]
+fn the_limit_of_a_gate_is_its_initial_delay_and_three_windows() {
+    let plan = plan(json!({"for": "2m", "interval": "30s", "initialDelay": "1m", "metrics": [{"metric": "a"}]}));
+    let (verdict, gate) = Gate::new(plan).run(|_| {}, |_, _, late| if late { forgotten() } else { away() });
+    assert_eq!(verdict.result, StepResult::Error);
+    assert_eq!(gate.now.as_second(), 60 + 3 * 120);
+}
+
+#[test]
 fn progress_says_what_holds_and_what_would_happen_now() {
     let mut gate = Gate::new(two_minutes(json!([{"metric": "a", "minSamples": 3000}, {"metric": "b"}])));
     let at = gate.now;

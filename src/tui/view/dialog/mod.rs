@@ -19,7 +19,7 @@ use crate::{
     },
     tui::{
         choices,
-        dialog::{Choosing, Dialog, Evidence, Kind, Line as Asked},
+        dialog::{Choosing, Dialog, Evidence, Kind, Line as Asked, Opens},
         edit::Edit,
         keymap::{Cmd, TABLE, Where},
         text::wrap,
@@ -88,6 +88,7 @@ impl Writer<'_, '_> {
                 "Leave?".into()
             }
             Kind::Shell { pod, containers, at, yes } => self.shell(pod, containers, *at, *yes),
+            Kind::Answer { alert, runbooks, row } => self.answer(alert, runbooks, *row),
             Kind::Help => self.help(),
             Kind::Trail(look) => self.trail(look, height),
         }
@@ -355,6 +356,21 @@ impl Writer<'_, '_> {
         }
         self.keys("j k and Enter; each answer wants a reason. Esc leaves it asked");
         format!("{step} is UNKNOWN")
+    }
+
+    fn answer(&mut self, alert: &str, runbooks: &[Opens], row: usize) -> String {
+        if self.scene.run.is_started() && !self.scene.run.is_closed() {
+            let run = &self.scene.run.opened().run;
+            self.text(Tone::Plain, &format!("This run stays open as it is; `ripcord resume {run}` goes on with it."));
+        }
+        self.gap();
+        self.row(row == 0, "Stay here");
+        for (index, opens) in runbooks.iter().enumerate() {
+            let params: String = opens.params.iter().map(|param| format!("  {param}")).collect();
+            self.row(row == index + 1, &format!("{}{params}", opens.name));
+        }
+        self.keys("j k choose, Enter opens, Esc stays");
+        format!("{alert}: open what answers it?")
     }
 
     fn guard(&mut self, guard: usize, row: usize) -> String {

@@ -115,18 +115,21 @@ fn span<'a>(metrics: &Metrics<'_>, (text, rank): (String, u8)) -> Span<'a> {
     Span::styled(text, metrics.theme.tone(tone))
 }
 
-/// The line under the dots: a mark and its name where a step ran.
+/// The line under the dots: a mark where a step ran, and as much of its name as fits before the next.
 fn axis(metrics: &Metrics<'_>, (from, to): (Timestamp, Timestamp), gutter: usize, columns: usize) -> String {
     let (corner, dash, tick) = if metrics.theme.ascii { ('+', '-', '^') } else { ('└', '─', '┴') };
     let mut line: Vec<char> = vec![dash; columns];
     let whole = to.duration_since(from).as_secs_f64();
-    for (at, name) in metrics.view.marks.iter().filter(|(at, _)| *at >= from && *at <= to) {
-        let column = (at.duration_since(from).as_secs_f64() / whole * columns as f64) as usize;
-        for (place, c) in std::iter::once(tick).chain(name.chars().take(12)).enumerate() {
-            if let Some(cell) = line.get_mut(column + place) {
-                *cell = c;
-            }
-        }
+    let marks = metrics.view.marks.iter().filter(|(at, _)| *at >= from && *at <= to);
+    let column = |at: &Timestamp| (at.duration_since(from).as_secs_f64() / whole * columns as f64) as usize;
+    let mut marks = marks.map(|(at, name)| (column(at), name.as_str())).collect::<Vec<_>>();
+    marks.sort_by_key(|(column, _)| *column);
+    for (index, (column, name)) in marks.iter().enumerate() {
+        let next = marks.get(index + 1).map_or(columns, |(next, _)| *next);
+        let room = next.saturating_sub(column + 1).min(12);
+        let name = if room < 4 { String::new() } else { fit(name, room) };
+        let cells = line.iter_mut().skip(*column);
+        cells.zip(std::iter::once(tick).chain(name.chars())).for_each(|(cell, c)| *cell = c);
     }
     format!("{}{corner}{}", pad("", gutter), line.into_iter().collect::<String>())
 }

@@ -176,9 +176,10 @@ fn limit_word(row: &MetricRow) -> String {
 
 /// On the bad side of a line.
 fn is_past(limit: &Limit, value: f64) -> bool {
+    let (value, line) = (value as f32, limit.value as f32); // as exactly as history is kept
     match limit.good {
-        Side::Below => value >= limit.value,
-        Side::Above => value <= limit.value,
+        Side::Below => value >= line,
+        Side::Above => value <= line,
     }
 }
 

@@ -2,7 +2,10 @@
 //! so that the limit is seen without colour.
 
 use jiff::SignedDuration;
-use ratatui::text::Span;
+use ratatui::{
+    style::{Modifier, Style},
+    text::Span,
+};
 
 use super::{Metrics, limit_of, loudness};
 use crate::{
@@ -13,7 +16,7 @@ use crate::{
 const BLOCKS: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 const ASCII: [&str; 8] = [".", ":", "-", "=", "+", "*", "%", "#"];
 
-/// One glyph a column: a gap is a blank, a dim mark where a step ran.
+/// One glyph a column: a gap is a blank. Where a step ran the glyph is underlined, a gap is a bar.
 pub fn spans<'a>(metrics: &Metrics<'_>, row: &MetricRow, span: SignedDuration, columns: usize) -> Vec<Span<'a>> {
     let (from, to) = (metrics.now - span, metrics.now);
     let limit = limit_of(row);
@@ -33,19 +36,22 @@ pub fn spans<'a>(metrics: &Metrics<'_>, row: &MetricRow, span: SignedDuration, c
         .filter(|(at, _)| *at >= from && *at <= to)
         .map(|(at, _)| (at.duration_since(from).as_secs_f64() / whole * columns as f64) as usize)
         .collect();
-    let mut out: Vec<(String, Tone)> = Vec::new();
+    let mut out: Vec<(String, Style)> = Vec::new();
     for (column, value) in values.into_iter().enumerate() {
+        let is_marked = marked.contains(&column);
         let (glyph, tone) = match value {
             Some(value) => (glyphs[scale.level(value)], loudness(row, value)),
-            None if marked.contains(&column) => ("|", Tone::Dim),
+            None if is_marked => ("|", Tone::Dim),
             None => (" ", Tone::Plain),
         };
+        let style = metrics.theme.tone(tone);
+        let style = if is_marked { style.add_modifier(Modifier::UNDERLINED) } else { style };
         match out.last_mut() {
-            Some((text, last)) if *last == tone => text.push_str(glyph),
-            _ => out.push((glyph.to_owned(), tone)),
+            Some((text, last)) if *last == style => text.push_str(glyph),
+            _ => out.push((glyph.to_owned(), style)),
         }
     }
-    out.into_iter().map(|(text, tone)| Span::styled(text, metrics.theme.tone(tone))).collect()
+    out.into_iter().map(|(text, style)| Span::styled(text, style)).collect()
 }
 
 /// Eight levels; with a limit the lower four lie within it.

@@ -86,6 +86,18 @@ fn a_chart_has_axes_limits_and_a_cursor() {
 }
 
 #[test]
+fn the_names_of_steps_do_not_run_into_each_other() {
+    let mut state = MetricsState::default();
+    let mut view = view();
+    for (second, name) in [(-900, "snapshot"), (-830, "canary-up"), (-810, "soak"), (-300, "promote-to-everybody")] {
+        view.marks.push((at(second), name.into()));
+    }
+    state.open();
+    let screen = screen(&view, &state, true, 78, 20);
+    assert!(screen.contains("+---------------------------------^--^soak--------------^promote-t.. |"), "{screen}");
+}
+
+#[test]
 fn a_pane_without_anything_says_which_nothing_it_is() {
     let screen = |view: &MetricsView| screen(view, &MetricsState::default(), true, 60, 5);
     assert!(screen(&MetricsView::default()).contains("the runbook names no prometheus"));

@@ -1,1 +1,0 @@
-//! Where runbooks are found, their last runs, which alerts they answer.
