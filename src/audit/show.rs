@@ -35,46 +35,18 @@ pub(super) fn words(kind: &str, fact: &Value) -> String {
         _ => get("step"),
     };
     match kind {
-        "run.opened" => {
-            let book = &fact["runbook"]["metadata"];
-            let name = book["name"].as_str().unwrap_or("?");
-            let operator = fact["operator"]["name"].as_str().unwrap_or("?");
-            let target =
-                fact["target"]["context"].as_str().map_or_else(String::new, |context| format!(" on {context}"));
-            let back =
-                fact["rollbackOf"]["run"].as_str().map_or_else(String::new, |run| format!(", the way back of {run}"));
-            format!("{name} by {operator}{target}{back}")
-        }
+        "run.opened" => opening(fact),
         "run.closed" => closing(fact),
         "step.intent" => format!("{}: {}", step(), get("command").trim_end().replace('\n', " ⏎ ")),
         "step.started" => format!("{} pid {}", step(), get("pid")),
-        "step.outcome" => {
-            let reason = get("reason");
-            let reason = if reason.is_empty() { reason } else { format!(" ({reason})") };
-            let mut said = vec![get("summary"), get("message")];
-            said.retain(|text| !text.is_empty());
-            if get("outcome") == "failed" {
-                said.dedup(); // of a success both are said: what it did, and what the check saw
-            }
-            said.extend(evidence(fact));
-            let detail = said.join("; ");
-            let by = by(fact);
-            let by = if by.is_empty() { by } else { format!(" by {by}") };
-            format!("{}: {}{reason}{by} {detail}", step(), get("outcome"))
-        }
+        "step.outcome" => format!("{}: {}", step(), outcome(fact)),
         "step.verified" => format!("{}: {} {}", step(), get("passed"), get("detail")),
         "rollback.verified" => comparison(fact),
         "checklist.ticked" => {
             format!("{} {}: {} {} {}", get("step"), get("item"), get("state"), by(fact), get("detail"))
         }
         "decision.made" => format!("{}: {} by {} {}", get("step"), get("option"), by(fact), get("reason")),
-        "input.given" => {
-            let values = fact["values"].as_object().into_iter().flatten();
-            let values = values.map(|(name, value)| {
-                format!("{name}={}", value.as_str().map_or_else(|| value.to_string(), str::to_owned))
-            });
-            format!("{}: {} by {}", step(), values.collect::<Vec<_>>().join(" "), by(fact))
-        }
+        "input.given" => format!("{}: {} by {}", step(), given(fact), by(fact)),
         "gate.sample" => {
             format!("{} {} {} → {}", get("step"), get("metric"), reading(&fact["reading"]), get("verdict"))
         }
@@ -101,6 +73,36 @@ pub(super) fn words(kind: &str, fact: &Value) -> String {
             parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")
         }
     }
+}
+
+fn opening(fact: &Value) -> String {
+    let name = fact["runbook"]["metadata"]["name"].as_str().unwrap_or("?");
+    let operator = fact["operator"]["name"].as_str().unwrap_or("?");
+    let target = fact["target"]["context"].as_str().map_or_else(String::new, |context| format!(" on {context}"));
+    let back = fact["rollbackOf"]["run"].as_str().map_or_else(String::new, |run| format!(", the way back of {run}"));
+    format!("{name} by {operator}{target}{back}")
+}
+
+/// How a step ended, by whom where a person ended it, and what was seen.
+fn outcome(fact: &Value) -> String {
+    let get = |key: &str| text(fact, key);
+    let reason = get("reason");
+    let reason = if reason.is_empty() { reason } else { format!(" ({reason})") };
+    let mut said = vec![get("summary"), get("message")];
+    said.retain(|text| !text.is_empty());
+    if get("outcome") == "failed" {
+        said.dedup(); // of a success both are said: what it did, and what the check saw
+    }
+    said.extend(evidence(fact));
+    let by = by(fact);
+    let by = if by.is_empty() { by } else { format!(" by {by}") };
+    format!("{}{reason}{by} {}", get("outcome"), said.join("; "))
+}
+
+fn given(fact: &Value) -> String {
+    let values = fact["values"].as_object().into_iter().flatten();
+    let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    values.map(|(name, value)| format!("{name}={}", plain(value))).collect::<Vec<_>>().join(" ")
 }
 
 /// What a person showed for a step, and the hash of a file.

@@ -112,8 +112,11 @@ fn plain(events: &mut Events<'_>, is_end: impl Fn(TagEnd) -> bool) -> String {
     out
 }
 
+/// A shell block: where it stands, and its text.
+type Shell = (Range<usize>, String);
+
 /// Reads to the end of a block: the items, where it is a list of things to tick, and the shell blocks in it.
-fn inside(events: &mut Events<'_>, end: TagEnd) -> (Option<Vec<String>>, Vec<(Range<usize>, String)>) {
+fn inside(events: &mut Events<'_>, end: TagEnd) -> (Option<Vec<String>>, Vec<Shell>) {
     let (mut depth, mut items, mut ticked, mut shells) = (1, Vec::<String>::new(), false, Vec::new());
     while let Some((event, range)) = events.next() {
         match event {

@@ -149,6 +149,7 @@ async fn upgraded(cx: &ActContext<'_>, upgrade: &HelmUpgrade, last: Option<&Rele
     chart::rendered(last.map(|last| last.manifest.as_str()), &of).map_err(|why| failure("exit", why))
 }
 
+#[expect(clippy::result_large_err, reason = "a failure is rare here, and goes on as it is")]
 fn done(outcome: ActOutcome) -> Result<(), Failure> {
     match outcome {
         ActOutcome::Succeeded(_) => Ok(()),
