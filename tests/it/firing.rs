@@ -60,8 +60,7 @@ async fn what_fires_is_in_the_library_and_enter_opens_what_answers_it_with_its_l
     // Typed once: a second one would begin the run.
     console.pty.write_all(b"\r").await.unwrap();
     console.sees("Look at ml/p-1").await;
-    console.pty.write_all(b"q").await.unwrap();
-    assert_eq!(console.ended().await, 130);
+    assert_eq!(console.leaves_by("q").await, 130);
 }
 
 #[tokio::test]
@@ -88,8 +87,7 @@ async fn the_config_says_whom_to_ask_and_a_silenced_alert_is_told_as_one() {
     assert!(!console.shows("FIRING") && !console.shows("UNKNOWN"), "{}", console.text());
     let asked = server.received_requests().await.unwrap();
     assert!(asked.iter().all(|request| request.headers["authorization"] == "Bearer a-long-token"));
-    console.pty.write_all(b"q").await.unwrap();
-    assert_eq!(console.ended().await, 0);
+    assert_eq!(console.leaves_by("q").await, 0);
 }
 
 #[tokio::test]
@@ -117,8 +115,7 @@ async fn an_alert_in_a_runs_own_list_leaves_that_run_open_and_opens_the_other() 
     console.press("j", "> crash").await;
     console.pty.write_all(b"\r").await.unwrap();
     console.sees("Look at ml/p-9").await;
-    console.pty.write_all(b"q").await.unwrap();
-    assert_eq!(console.ended().await, 130);
+    assert_eq!(console.leaves_by("q").await, 130);
     let runs = fs::read_dir(desk.path().join("state/runs")).unwrap().count();
     assert_eq!(runs, 2, "both are there to go on with");
 }

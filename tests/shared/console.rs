@@ -153,14 +153,32 @@ impl Console {
         self.child.kill().await.unwrap();
     }
 
+    /// Types a key until it has ended, and says how.
+    pub async fn leaves_by(mut self, key: &str) -> i32 {
+        for _ in 0..20 {
+            self.keys(key).await;
+            if self.is_over(Instant::now() + AGAIN).await {
+                return self.ended().await;
+            }
+        }
+        panic!("«{key}» does not leave:\n{}", self.text());
+    }
+
     /// How it ended, the screen read to its end.
     pub async fn ended(mut self) -> i32 {
-        let mut bytes = [0; 8192];
-        while let Ok(Ok(count)) = timeout(PATIENCE, self.pty.read(&mut bytes)).await
-            && count > 0
-        {
-            self.screen.process(&bytes[..count]);
-        }
+        assert!(self.is_over(Instant::now() + PATIENCE).await, "it does not end:\n{}", self.text());
         timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap().code().unwrap()
+    }
+
+    /// Reads to the terminal's end; false at the deadline.
+    async fn is_over(&mut self, until: Instant) -> bool {
+        let mut bytes = [0; 8192];
+        loop {
+            match timeout_at(until, self.pty.read(&mut bytes)).await {
+                Ok(Ok(count)) if count > 0 => self.screen.process(&bytes[..count]),
+                Ok(_) => return true,
+                Err(_) => return false,
+            }
+        }
     }
 }

@@ -88,10 +88,16 @@ fn nothing_raw_from_a_pod_reaches_the_screen_the_title_the_clipboard_or_the_trai
         // what is copied is what is shown, and only when asked for
         assert!(console.heard().clipboard.is_empty());
         console.press("c", "copied the last line shown: the last line").await;
+        for _ in 0..50 {
+            if !console.heard().clipboard.is_empty() {
+                break;
+            }
+            console.until(|_| false, Instant::now() + Duration::from_millis(100)).await;
+        }
         assert_eq!(console.heard().clipboard.len(), 1);
         assert!(console.heard().titles.is_empty(), "{:?}", console.heard().titles);
         console.keys("a").await;
-        console.sees("note").await;
+        console.sees("Note").await;
         console.keys(&format!("\x1b[200~{HOSTILE}\x1b[201~\r")).await;
         console.sees("recorded as #").await;
         console.press("q", "").await;
