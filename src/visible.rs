@@ -56,7 +56,7 @@ pub fn is_safe_value(text: &str) -> bool {
     })
 }
 
-/// True where a text holds an escape as [`line`] and [`text`] write them.
+/// True where a text holds an escape as [`line()`] and [`text()`] write them.
 pub fn holds_escape(text: &str) -> bool {
     let hidden = |digits: &str| u32::from_str_radix(digits, 16).ok().and_then(char::from_u32).is_some_and(is_hidden);
     text.split("\\u{").skip(1).any(|rest| rest.split_once('}').is_some_and(|(digits, _)| hidden(digits)))
