@@ -9,20 +9,15 @@ pub fn outputs_of(step: &Step) -> Option<Vec<String>> {
         Action::Run(_) => Some(step.common.outputs.clone()),
         Action::Http(_) => words(&["status", "body", "json"]),
         Action::Kubernetes(verb) => {
-            let written: &[&str] = match verb {
-                Kubernetes::Exec(_) => &["before"],
-                Kubernetes::Delete(_) => &["before", "after"],
-                _ if verb.risk() > Risk::Read => &["before", "after", "resourceVersion"],
-                _ => &[],
-            };
+            let writes = verb.risk() > Risk::Read;
+            let written: &[&str] = if writes { &["before", "after", "resourceVersion"] } else { &[] };
             words(&[written, kubernetes(verb)].concat())
         }
         Action::Helm(Helm::Upgrade(_) | Helm::Rollback(_)) => {
             words(&["before", "after", "resourceVersion", "revision", "status"])
         }
-        Action::Helm(_) => {
-            words(&["revision", "revisions", "status", "chart", "images", "description", "json", "count"])
-        }
+        Action::Helm(Helm::Diff(_)) => words(&["count"]),
+        Action::Helm(_) => words(&["revision", "revisions", "status", "chart", "images", "description", "json"]),
         Action::Input(fields) => Some(fields.keys().cloned().collect()),
         Action::Decision(_) => words(&["choice"]),
         Action::Branch(_) => words(&["goto"]),

@@ -15,8 +15,8 @@ pub(super) async fn exec(cx: &ActContext<'_>, exec: &Exec) -> Result<Told, Stop>
     let namespace = segment(cx.namespace(exec.namespace.as_ref()))?;
     let pod = kinds::resolve(&cx.wire, "Pod").await?;
     let name = segment(exec.pod.strip_prefix("pod/").unwrap_or(&exec.pod))?;
-    let found =
-        cx.get(&pod.path_of(namespace, name)?).await.map_err(|fault| Stop::about(&pod.object_name(name), fault))?;
+    let path = pod.path_of(namespace, name)?;
+    let found = cx.get(&path).await.map_err(|fault| Stop::about(&pod.object_name(name), fault))?;
     if exec.command.is_empty() {
         return Err(Stop::failed("refused", "exec needs a command"));
     }
@@ -58,7 +58,11 @@ pub(super) async fn exec(cx: &ActContext<'_>, exec: &Exec) -> Result<Told, Stop>
         Err(_) => return Err(lost("it did not end within the time for this step")),
     };
     let Some(status) = status else { return Err(lost("the connection closed without an exit status")) };
-    let told = Told { before: Some(evidence(&found)), ..Told::new("exit 0") };
+    // What the command did inside nobody sees; whether its pod outlived it is seen.
+    let told = match cx.get(&path).await {
+        Ok(after) => Told::wrote("exit 0", Some(evidence(&found)), &after),
+        Err(_) => Told { before: Some(evidence(&found)), ..Told::new("exit 0") },
+    };
     ended(name, &status, told.output("stdout", crate::visible::text(kept.trim_end()).into_owned()))
 }
 
