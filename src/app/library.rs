@@ -151,7 +151,7 @@ fn is_dead(state_dir: &Path, run: &RunSummary) -> bool {
 fn unfinished(run: &RunSummary, now: Timestamp) -> Entry {
     let at = run.at.as_deref().map(|at| format!(" at {at}")).unwrap_or_default();
     let live = if run.live { "live elsewhere" } else { "open" };
-    let since = human::since(now, run.started.parse().ok());
+    let since = human::since(now, run.started.parse::<Timestamp>().ok().map(|at| at.min(now)));
     let target = if run.context.is_empty() { String::new() } else { format!("  {}/{}", run.context, run.namespace) };
     let goes_on = if run.live {
         format!("Its own terminal drives it; `ripcord attach {}` looks on.", run.run)
@@ -205,7 +205,7 @@ fn of_book(book: &Book, last: &BTreeMap<&str, &RunSummary>, now: Timestamp) -> E
 fn outcome(run: &RunSummary, now: Timestamp) -> String {
     let (word, _) = run_word(run.status);
     let at = run.ended.as_deref().unwrap_or(&run.started).parse::<Timestamp>().ok();
-    format!("{word} {} ago", human::since(now, at))
+    format!("{word} {} ago", human::since(now, at.map(|at| at.min(now))))
 }
 
 /// Its review is due: the day it was read with care, plus how often that shall be.

@@ -87,7 +87,10 @@ impl Library {
         let chosen = self.shown().get(self.at).filter(|_| self.touched).map(|entry| (*entry).clone());
         self.entries.retain(|entry| entry.of != Of::Alert);
         let runs = self.entries.iter().take_while(|entry| entry.of == Of::Run).count();
-        self.entries.splice(runs..runs, alerts);
+        // Who could not be asked is said in the first row; why stands below what one can do.
+        let (unknown, fires): (Vec<_>, Vec<_>) = alerts.into_iter().partition(|entry| entry.state == "UNKNOWN");
+        self.entries.splice(runs..runs, fires);
+        self.entries.extend(unknown);
         self.alerts = word;
         let is_chosen = |entry: &&Entry| {
             chosen.as_ref().is_some_and(|chosen| (&entry.open, &entry.name) == (&chosen.open, &chosen.name))
