@@ -177,9 +177,7 @@ fn over_an_api_that_comes_and_goes() {
     let said = words(&held);
     // Where it cut helm itself off, a person is asked, and tries again.
     if held.status.code() == Some(3) {
-        let again = canary.resume(
-            "steps: {back-to-baseline: {onFailure: [retry, retry]}, back-is-running: {onFailure: [retry, retry]}}",
-        );
+        let again = canary.resume("steps: {back-to-baseline: {onFailure: [retry, retry]}}");
         assert_eq!(again.status.code(), Some(1), "{said}\n{}", words(&again));
     } else {
         assert_eq!(held.status.code(), Some(1), "{said}");
