@@ -100,9 +100,9 @@ fn outcome(fact: &Value) -> String {
 }
 
 fn given(fact: &Value) -> String {
-    let values = fact["values"].as_object().into_iter().flatten();
-    let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    values.map(|(name, value)| format!("{name}={}", plain(value))).collect::<Vec<_>>().join(" ")
+    let values = &fact["values"];
+    let names = values.as_object().into_iter().flat_map(|map| map.keys());
+    names.map(|name| format!("{name}={}", text(values, name))).collect::<Vec<_>>().join(" ")
 }
 
 /// What a person showed for a step, and the hash of a file.

@@ -12,7 +12,7 @@ use super::{
     state::{Lane, Run, StepState, StepStatus},
 };
 use crate::runbook::{
-    expr,
+    expr::{self, Piece, plain},
     model::{Action, Nested, Runbook, Step},
     params::{self, env_name},
     value::{Dur, StepId, Tpl},
@@ -23,18 +23,15 @@ pub type Unrendered = String;
 
 /// Each `${{ … }}` by itself; what cannot be filled in is named by the last word of its path.
 fn piecewise(text: &str, filled: impl Fn(&str) -> Option<String>) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(begin) = rest.find("${{") {
-        let Some(length) = rest[begin..].find("}}").map(|at| at + 2) else { break };
-        let (before, hole) = (&rest[..begin], &rest[begin..begin + length]);
-        let inside = hole.trim_start_matches("${{").trim_end_matches("}}").trim();
-        let name = inside.rsplit(['.', ' ']).next().unwrap_or(inside);
-        out.push_str(before);
-        out.push_str(&filled(hole).unwrap_or_else(|| format!("<{name}>")));
-        rest = &rest[begin + length..];
-    }
-    out + rest
+    let Ok(pieces) = expr::pieces(text) else { return text.to_owned() };
+    let one = |piece| match piece {
+        Piece::Text(text) => text.to_owned(),
+        Piece::Expression { source, .. } => filled(&format!("${{{{{source}}}}}")).unwrap_or_else(|| {
+            let inside = source.trim();
+            format!("<{}>", inside.rsplit(['.', ' ']).next().unwrap_or(inside))
+        }),
+    };
+    pieces.into_iter().map(one).collect()
 }
 
 impl Run {
@@ -65,7 +62,9 @@ impl Run {
     /// A title, doc or prompt with its values filled in; `<name>` stands for one that is not known yet.
     pub fn text_for(&self, id: &StepId, text: &str) -> String {
         let Some(found) = path::find(self.book(), id) else { return text.to_owned() };
-        let (scope, ids) = (self.scope(id, None), leaf_ids(found.book));
+        // A frame asks for the title of every row; the scope is built only for those that name something in it.
+        let scope = if expr::is_templated(text) { self.scope(id, None) } else { Value::Null };
+        let ids = leaf_ids(found.book);
         let filled = |text: &str| expr::shown(text, &scope, &ids).ok();
         filled(text).unwrap_or_else(|| piecewise(text, filled))
     }
@@ -212,13 +211,6 @@ fn needs_env(action: &Action) -> bool {
         Action::Run(_) | Action::Helm(_) => true,
         Action::Checklist(list) => list.items.iter().any(|item| item.probe.is_some()),
         _ => false,
-    }
-}
-
-fn plain(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
     }
 }
 

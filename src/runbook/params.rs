@@ -7,6 +7,7 @@ use regex::Regex;
 use serde_json::{Number, Value};
 
 use super::{
+    expr::plain,
     model::{Param, ParamType},
     value::Dur,
 };
@@ -121,13 +122,6 @@ fn convert(kind: ParamType, value: &Value) -> Result<Value, String> {
             Ok(dur) => Ok(Value::String(dur.to_string())),
             Err(error) => Err(error.to_string()),
         },
-    }
-}
-
-fn plain(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crossterm::event::{Event, EventStream, KeyEventKind};
+use crossterm::event::{Event, KeyEventKind};
 use futures::StreamExt as _;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -14,6 +14,7 @@ use super::{
     FRAME,
     answering::Answering,
     eyes::{Eyes, Word, take_in},
+    keys::Keys,
     terminal,
 };
 use crate::{
@@ -44,7 +45,7 @@ pub struct Looking {
     ends: Ends,
     redactor: Redactor,
     answering: Answering,
-    keys: EventStream,
+    keys: Keys,
     second: Interval,
     hangup: Signal,
     terminate: Signal,
@@ -71,7 +72,7 @@ impl Looking {
             ends,
             redactor,
             answering: Answering::default(),
-            keys: EventStream::new(),
+            keys: Keys::default(),
             second: interval(Duration::from_secs(1)),
             hangup: signal(SignalKind::hangup()).map_err(terminal)?,
             terminate: signal(SignalKind::terminate()).map_err(terminal)?,
@@ -144,7 +145,7 @@ impl Looking {
 
     /// Somebody else had the terminal meanwhile.
     pub fn listen_again(&mut self) {
-        self.keys = EventStream::new();
+        self.keys = Keys::default();
         self.stale = true;
     }
 

@@ -252,15 +252,7 @@ fn checklist(book: &Runbook, list: &Checklist, at: &At<'_>, problems: &mut Probl
     }
     let mut seen = HashSet::new();
     for (item, node) in list.items.iter().zip(items) {
-        if !seen.insert(&item.id) {
-            problems
-                .error(
-                    node.get("id").map_or(node.place, |node| node.place),
-                    format!("the item id `{}` is there twice", item.id),
-                )
-                .hint("rename one of them");
-        }
-        part_id(&item.id, node, "an item", problems);
+        part_id(seen.insert(&item.id), &item.id, node, ("item id", "an item"), problems);
         if let Some(looks) = &item.probe {
             probe(looks, node.get("probe").unwrap_or(node), book.prometheus.is_some(), problems);
         }
@@ -268,7 +260,11 @@ fn checklist(book: &Runbook, list: &Checklist, at: &At<'_>, problems: &mut Probl
 }
 
 /// Items and options are named in answers and trails, as steps are.
-fn part_id(id: &str, node: &Node, what: &str, problems: &mut Problems<'_>) {
+fn part_id(is_new: bool, id: &str, node: &Node, (called, what): (&str, &str), problems: &mut Problems<'_>) {
+    if !is_new {
+        let at = node.get("id").map_or(node.place, |node| node.place);
+        problems.error(at, format!("the {called} `{id}` is there twice")).hint("rename one of them");
+    }
     if !super::flow::is_id(id)
         && let Some(node) = node.get("id")
     {
@@ -284,15 +280,7 @@ fn decision_rules(decision: &Decision, at: &At<'_>, problems: &mut Problems<'_>)
     }
     let mut seen = HashSet::new();
     for (option, node) in decision.options.iter().zip(options) {
-        if !seen.insert(&option.id) {
-            problems
-                .error(
-                    node.get("id").map_or(node.place, |node| node.place),
-                    format!("the option `{}` is there twice", option.id),
-                )
-                .hint("rename one of them");
-        }
-        part_id(&option.id, node, "an option", problems);
+        part_id(seen.insert(&option.id), &option.id, node, ("option", "an option"), problems);
     }
 }
 

@@ -295,7 +295,8 @@ fn longest_id<'a>(rest: &str, ids: &[&'a str]) -> Option<&'a str> {
     ids.iter().copied().filter(|id| rest.starts_with(id) && ends(id)).max_by_key(|id| id.len())
 }
 
-fn plain(value: &Value) -> String {
+/// A value as text: a text as it is, anything else as JSON writes it.
+pub fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),
